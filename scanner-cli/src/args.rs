@@ -1,4 +1,4 @@
-//! What scans take on the command line.
+//! The arguments of scans on the command line.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -60,7 +60,7 @@ impl ScanArgs {
 }
 
 impl RunArgs {
-    /// What `named` makes in the namespace that is meant.
+    /// The target that `named` makes for the namespace of these arguments.
     pub(crate) fn target(&self, named: impl FnOnce(String) -> TargetSelector) -> TargetSelector {
         within(self.namespace.as_ref(), named)
     }
@@ -71,7 +71,7 @@ impl RunArgs {
     }
 }
 
-/// What `named` makes in that namespace, or in the context's.
+/// The target that `named` makes for that namespace, or for the context's.
 pub(crate) fn within(
     namespace: Option<&Namespace>,
     named: impl FnOnce(String) -> TargetSelector,
@@ -82,7 +82,7 @@ pub(crate) fn within(
     }
 }
 
-/// What every scan of a cluster takes.
+/// The arguments of every scan in a cluster.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct RunArgs {
@@ -144,7 +144,7 @@ pub(crate) struct RunArgs {
     pub(crate) color: Color,
 }
 
-/// Labels and annotations beside those of secure-scan.
+/// Labels and annotations in addition to those of secure-scan.
 #[derive(Debug, Args)]
 pub(crate) struct MetadataArgs {
     /// Label for everything that is created, for example if the cluster's admission policies demand one; may be repeated
@@ -283,7 +283,7 @@ pub(crate) fn target(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A label, which Kubernetes must take.
+/// Parses a label that Kubernetes accepts.
 fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = pair(text)?;
     let taken = ObjectMetadata::default().label(&key, &value);
@@ -291,7 +291,7 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((key, value))
 }
 
-/// An annotation, the same.
+/// Parses an annotation that Kubernetes accepts.
 fn annotation(text: &str) -> Result<(String, String), String> {
     let (key, value) = pair(text)?;
     let taken = ObjectMetadata::default().annotation(&key, &value);
@@ -304,7 +304,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// An image reference, which the node is asked for only when something was created.
+/// Checks an image reference: a node would report a wrong one only after the scan has created objects.
 pub(crate) fn image(text: &str) -> Result<String, String> {
     let known = text.parse::<secure_scan::profiles::ImageReference>();
     known.map_err(|error| error.to_string())?;
@@ -316,7 +316,7 @@ pub(crate) fn lease(text: &str) -> Result<Duration, String> {
     seconds(text, MIN_LEASE).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
-/// An idle timeout, of which more than the longest lease has no meaning.
+/// An idle timeout; one beyond the longest lease has no effect.
 fn idle_timeout(text: &str) -> Result<Duration, String> {
     seconds(text, 1).map(|seconds| Duration::from_secs(seconds.into()))
 }

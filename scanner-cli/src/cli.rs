@@ -57,10 +57,10 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// How kubectl's users call the plugin.
+/// How users of kubectl call the plugin.
 const PLUGIN: &str = "kubectl secure-scan";
 
-/// The command line, in the words of whoever called it: as a plugin of kubectl where the program has the name of one.
+/// The command line, under the name by which it was called: as a plugin of kubectl if the program has the name of one.
 pub(crate) fn command(program: Option<&OsStr>) -> clap::Command {
     let name = program.and_then(|program| Path::new(program).file_name());
     if name.is_none_or(|name| name != "kubectl-secure_scan") {

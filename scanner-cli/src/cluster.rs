@@ -1,4 +1,4 @@
-//! The way to a cluster, as options, and what to do where there is none.
+//! The options that say how to reach a cluster, and what to do if there is no way to one.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use secure_scan::{Cluster, ClusterBuilder, ConnectError, core::cause::chain};
 
 use crate::{image_cache::ImageCache, problem::Problem, remedy::remedy_words};
 
-/// Which cluster.
+/// The options that name a cluster.
 #[derive(Debug, Args)]
 pub(crate) struct ClusterArgs {
     /// Context of the kubeconfig [default: its current one]
@@ -29,7 +29,7 @@ impl ClusterArgs {
         let (file, context) = (self.kubeconfig.as_deref(), self.context.as_deref());
         let builder = ClusterBuilder::from_environment(file, context).await;
         let builder = builder.map_err(|error| problem(&error))?;
-        // This program does nothing but scan: whatever it has open is its own.
+        // This program only scans, so every open file is its own.
         let builder = builder.search_own_process(true);
         let builder = match ImageCache::of_user() {
             Some(cache) => builder.image_memory(cache),

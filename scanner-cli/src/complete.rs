@@ -1,4 +1,4 @@
-//! `--complete-from-image`: a scan of the container alone, or with what its image has beside it.
+//! `--complete-from-image`: a scan of only the container, or one that its image completes.
 
 use clap::Args;
 use secure_scan::{
@@ -29,7 +29,7 @@ pub(crate) struct CompleteArgs {
     helper_namespace: Option<Namespace>,
 }
 
-/// How the image of a target is read that completes its scan.
+/// How to read the target's image, which completes the scan of the target.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ByImage {
     /// Image of the probe that reads it.
@@ -38,7 +38,7 @@ pub(crate) struct ByImage {
 }
 
 impl CompleteArgs {
-    /// How the target's image is read, where that is asked for.
+    /// How to read the target's image, if that was asked for.
     pub(crate) fn by_image(&self, probe_image: Option<&String>) -> Option<ByImage> {
         let probe_image = probe_image.filter(|_| self.complete_from_image)?;
         Some(ByImage {
@@ -61,7 +61,7 @@ pub(crate) enum Prepared {
 }
 
 impl Wanted {
-    /// Completed from the image, where that is asked for.
+    /// The scan, completed from the image if that was asked for.
     pub(crate) fn new(scan: Scan, image: Option<ByImage>) -> Self {
         let Some(image) = image else {
             return Self::Alone(scan);
@@ -90,7 +90,7 @@ impl Wanted {
         }
     }
 
-    /// All that [`Prepared::plans`] would give, though rights are missing.
+    /// The plans that a prepared scan would have, even if rights are missing.
     pub(crate) async fn plan_in(
         &self,
         segment: Segment,

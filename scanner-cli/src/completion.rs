@@ -68,7 +68,7 @@ pub(crate) fn script(args: &CompletionsArgs) -> Result<u8, Problem> {
     output::print(text).map(|()| 0)
 }
 
-/// Answers the script of a shell. Whatever goes wrong, there are no candidates then.
+/// Answers the script of a shell. If anything goes wrong, there are no candidates.
 pub(crate) fn answer(args: CompleteArgs, command: Command) -> Result<u8, Problem> {
     let mut text = String::new();
     for candidate in candidates(command, args.words, args.index) {
@@ -108,9 +108,9 @@ fn is_harmless(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_./:@=+,%".contains(c)
 }
 
-/// What may stand in the place of that word.
+/// The candidates for the word at `index`.
 fn candidates(command: Command, words: Vec<OsString>, index: usize) -> Vec<CompletionCandidate> {
-    // A credential plugin finds no terminal, so that it asks for nothing in a line that is being edited.
+    // A credential plugin must find no terminal, so that it does not prompt in a line that is being edited.
     if let Ok(nothing) = File::open("/dev/null") {
         let _ = dup2_stdin(nothing);
     }
@@ -122,14 +122,14 @@ fn candidates(command: Command, words: Vec<OsString>, index: usize) -> Vec<Compl
     let found = engine::complete(&mut command, words, index, folder.as_deref());
     let mut found = found.unwrap_or_default();
     let is_option = |text: &OsStr| text.as_encoded_bytes().starts_with(b"-");
-    // Whoever has not typed a hyphen wants no option where there is something else.
+    // Without a typed hyphen, options are offered only if nothing else is.
     if !is_option(&typed) && found.iter().any(|one| !is_option(one.get_value())) {
         found.retain(|one| !is_option(one.get_value()));
     }
     found
 }
 
-/// Value and help, each on one line, and with nothing that acts on a terminal.
+/// Value and help, each on one line, without control characters.
 fn parts(candidate: &CompletionCandidate) -> (String, Option<String>) {
     let value = candidate.get_value().to_string_lossy();
     let help = candidate.get_help().map(ToString::to_string);

@@ -47,7 +47,7 @@ fn levels() -> Result<Vec<(&'static str, Policy)>, Problem> {
 /// The levels that require it.
 fn requiring(control: ShippedControl, levels: &[(&'static str, Policy)]) -> Vec<&'static str> {
     let requires = |policy: &Policy| {
-        // A scan that starts no pod does not have it, and does not need it.
+        // A scan that starts no pod does not have this control, and does not need it.
         let isolated = control.id == "network" && policy.require_isolation;
         isolated || policy.require_controls.contains(control.id)
     };

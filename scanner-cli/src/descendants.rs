@@ -1,4 +1,4 @@
-//! The processes of a program that is run here, whatever they made of themselves: seen, and ended.
+//! Finds and ends the processes of a program that is run here, even if they have detached themselves.
 
 use std::{
     collections::HashSet,
@@ -19,24 +19,24 @@ use nix::{
 
 use crate::output;
 
-/// How long a process may take to end by itself once it was asked to, and in all.
+/// How long a process may take to end after it was asked to, and how long in total.
 const POLITE: Duration = Duration::from_secs(2);
 const FORCED: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
-/// Processes that are named at most.
+/// Most processes that are named.
 const SHOWN: usize = 20;
 
-/// Says which processes credential plugins are.
+/// Returns the processes of credential plugins.
 pub(crate) type Plugins = Arc<dyn Fn() -> Vec<u32> + Send + Sync>;
 
 /// Every process that a program started. When this is dropped, those that can be found are ended. One that forks faster than
 /// it is found goes on; it has no access any more, since the proxy of the loan is gone by then.
 pub(crate) struct Descendants {
-    /// The credential plugins of this process that run, which are none of its either.
+    /// The running credential plugins of this process, which do not belong to the program.
     plugins: Plugins,
-    /// Children of this process before the program was started; they are none of its.
+    /// Children of this process from before the program was started, which do not belong to it.
     others: Vec<Pid>,
-    /// The program itself, for whose end somebody else waits.
+    /// The program itself; other code waits for its end.
     program: Option<Pid>,
     ended: bool,
 }
@@ -60,13 +60,13 @@ impl Descendants {
             .map(Pid::from_raw);
     }
 
-    /// Ends what the program left: it is asked to, and then forced. Notes how many there were.
+    /// Ends the processes that the program left: asks them first, and then kills them. Returns how many there were.
     ///
     /// # Errors
     ///
-    /// Fails when some of it goes on.
+    /// Fails when some of them go on running.
     pub(crate) async fn end(mut self) -> Result<usize, String> {
-        // What comes after this is all there is.
+        // From here on, this function ends them, and not the drop.
         self.ended = true;
         let (started, mut asked) = (Instant::now(), HashSet::new());
         loop {
@@ -79,7 +79,7 @@ impl Descendants {
                 return Err(describe(&alive));
             }
             for pid in alive {
-                // What has ended meanwhile needs no signal.
+                // A process that has ended meanwhile needs no signal.
                 if asked.insert(pid) {
                     let _ = kill(pid, Signal::SIGTERM);
                 } else if passed > POLITE {
@@ -90,14 +90,15 @@ impl Descendants {
         }
     }
 
-    /// What of it runs. What has ended, and has nobody else to wait for it, is cleared away.
+    /// The processes that run. Ended ones that nobody else waits for are reaped.
     fn alive(&self) -> Vec<Pid> {
         let mut alive = Vec::new();
-        // One that ends meanwhile is in the first list, and one that starts in the second.
+        // A plugin that ends meanwhile is in the first list, and one that starts is in the second.
         let mut plugins = self.plugins();
         let mut next = children("self");
         plugins.extend(self.plugins());
-        // By its id alone, and what is below it: any process may join the group of a plugin.
+        // Excluded by its id, with the processes below it, and not by its group: any process may join the group of a
+        // plugin.
         next.retain(|pid| {
             !plugins.contains(pid) && !self.others.contains(pid) && !self.has_ended(*pid)
         });
@@ -188,7 +189,7 @@ mod tests {
         Arc::new(Vec::new)
     }
 
-    /// One test, as it takes every child of this process for its own.
+    /// All in one test, because it treats every child of this process as its own.
     #[tokio::test]
     async fn what_a_program_leaves_is_ended_however_far_it_went() {
         let mut asked = Descendants::adopt(nobody()).unwrap();

@@ -154,7 +154,7 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     Ok(worst_exit_code(document.verdict(), &[written, closed]))
 }
 
-/// What is asked of a profile would be passed over in silence: drift has checks of its own.
+/// Refuses options of profiles, which would otherwise be ignored: drift has checks of its own.
 fn refuse_profiles(args: &RunArgs) -> Result<(), Problem> {
     let options = &args.profile_options;
     let given = [

@@ -1,4 +1,4 @@
-//! What `--dry-run` shows: one plan, or those of two scans that are one.
+//! What `--dry-run` shows: one plan, or the plans of two scans that belong together.
 
 use secure_scan::{
     ScanPlan,
@@ -53,7 +53,7 @@ fn note_missing(plans: &[ScanPlan], kind: Kind, progress: &Progress) {
             missing.push(right);
         }
     }
-    // That of the container comes last.
+    // The plan of the container comes last.
     if let (Some(plan), false) = (plans.last(), missing.is_empty()) {
         let missing = missing.join("; ");
         progress.note(&format!(
@@ -64,13 +64,13 @@ fn note_missing(plans: &[ScanPlan], kind: Kind, progress: &Progress) {
     }
 }
 
-/// Namespace in which the image of the target is read, where that is another one.
+/// Namespace in which the image of the target is read, if it is another one than the target's.
 fn helper_namespace(plans: &[ScanPlan]) -> Option<&Namespace> {
     let plan = plans.iter().find(|plan| plan.image_of.is_some())?;
     Some(&plan.target.namespace)
 }
 
-/// Says which pod was taken, where the name left a choice.
+/// Says which pod was chosen, if the name left a choice.
 pub(crate) fn note_choice(plan: &ScanPlan, progress: &Progress) {
     for choice in &plan.target_choice {
         progress.note(&format!("note: {choice}"));

@@ -14,7 +14,7 @@ use secure_scan::{
 
 use crate::{args, cluster::ClusterArgs, output, problem::Problem, signals::interruptible};
 
-/// What stands for an image of the probe that nobody named; nothing asks for it.
+/// Stands for an image of the probe that nobody named; nothing pulls it.
 const PROBE_IMAGE: &str = "IMAGE";
 
 pub(crate) const CODES: &str = "Exit codes:

@@ -1,4 +1,4 @@
-//! Reading of files: those that the user names, and those that another file names, which may be a stranger's.
+//! Reads files: those that the user names, and those that another file names, whose author may be a stranger.
 
 use std::{
     env, fs,
@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::problem::Problem;
 
-/// Bytes of a profile, a policy and what they name that are read at most.
+/// Most bytes that are read of a profile, a policy, or a file that they name.
 pub(crate) const MAX_BYTES: u64 = (1 << 20) + 1;
 
 /// Reads a file that the user names, up to a limit that no such file has.
@@ -26,13 +26,13 @@ pub(crate) fn read_some(file: &str, what: &str, limit: u64, hint: &str) -> Resul
     text(opened, limit).map_err(failed)
 }
 
-/// Reads a file that another one names: a regular file below the folder of that one, and no other, so that a profile of a
-/// stranger can name nothing of the user's. Gives the path by which it is known however it is written (`./a`, `b/../a`),
-/// relative to the current folder where it is below that.
+/// Reads a file that another one names: only a regular file below the folder of that one, so that a stranger's profile
+/// cannot name the user's other files. Returns the normal form of its path, however it is written (`./a`, `b/../a`),
+/// relative to the current folder if it is below that.
 ///
 /// # Errors
 ///
-/// Fails with a message that has the name alone, never the content.
+/// Fails with a message that has only the name, never the content.
 pub(crate) fn read_beside(name: &str, from: &str, limit: u64) -> Result<(String, String), String> {
     let failed = |error: io::Error| format!("cannot read {name:?}: {}", error.kind());
     if Path::new(name).is_absolute() {
@@ -52,7 +52,7 @@ pub(crate) fn read_beside(name: &str, from: &str, limit: u64) -> Result<(String,
         ));
     }
     let no_file = || format!("{name:?} is not a regular file");
-    // What is no file is not even opened: that alone may do something, or wait for ever.
+    // Something that is not a regular file is not even opened: opening alone may have an effect, or wait for ever.
     if !fs::symlink_metadata(&file).map_err(failed)?.is_file() {
         return Err(no_file());
     }
@@ -66,7 +66,7 @@ pub(crate) fn read_beside(name: &str, from: &str, limit: u64) -> Result<(String,
     Ok((known_as(&file), text))
 }
 
-/// The same for what a policy names: waivers, a profile, who must have signed.
+/// The same for a file that a policy names: waivers, a profile, a key or a trust root.
 pub(crate) fn read_for_policy(
     name: &str,
     policy: &str,

@@ -105,7 +105,7 @@ fn object_name(text: &str) -> Result<String, String> {
     name.map(|n| n.to_string()).map_err(|e| e.to_string())
 }
 
-/// A label; what is not one would be text in YAML that an administrator applies.
+/// Parses a label: anything else would become text in YAML that an administrator applies.
 fn label(text: &str) -> Result<(String, String), String> {
     let plain = |text: &str, more: &str| {
         text.chars()
@@ -223,7 +223,7 @@ async fn test(
         Err(TestError::Failed(failed)) => {
             let error = visible(&chain(&failed.error), 600);
             output::note(&format!("error: {error}"));
-            // What may be left is worse than that nothing was learnt.
+            // Leftovers are worse than a test without a result, so they are reported first.
             gone(&failed.left)?;
             return Err(Problem {
                 code: NOT_DONE,
@@ -289,7 +289,7 @@ async fn test(
     Ok(if trial.held() { 0 } else { WEAK })
 }
 
-/// Fails where something of the test may be left.
+/// Fails if something of the test may be left.
 fn gone(left: &[String]) -> Result<(), Problem> {
     if left.is_empty() {
         return Ok(());

@@ -12,12 +12,13 @@ use rustix::fs::{Mode, OFlags};
 use secure_scan::{ImageMemory, TRIAL_LASTS, TriedImage};
 use tempfile::NamedTempFile;
 
-/// Trials that are kept at most, the newest.
+/// Most trials that are kept; the newest ones stay.
 const MOST: usize = 1000;
 /// Bytes of a file with that many.
 const MAX_BYTES: u64 = (MOST as u64) * 96;
 
-/// Lines of a time, in seconds since 1970, and the key of a trial, which names nothing. A file that is not so counts as none.
+/// A file with one line for each trial: its time in seconds since 1970, and its key, which reveals no name. A file of
+/// another form counts as absent.
 pub(crate) struct ImageCache(PathBuf);
 
 impl ImageCache {
@@ -32,7 +33,7 @@ impl ImageCache {
         Some(Self(folder.join("secure-scan").join("probe-images")))
     }
 
-    /// What is known, with the time of each; nothing where the file cannot be used.
+    /// The known trials with their times; nothing if the file cannot be used.
     fn read(&self, now: u64) -> Vec<(u64, String)> {
         let text = text(&self.0).unwrap_or_default();
         let mut known = Vec::new();
@@ -42,7 +43,7 @@ impl ImageCache {
             };
             known.push(entry);
         }
-        // A time to come is of another clock.
+        // A time in the future is from another clock.
         known.retain(|(since, _)| *since <= now && now - since < TRIAL_LASTS.as_secs());
         known
     }
@@ -53,7 +54,7 @@ impl ImageCache {
             .recursive(true)
             .mode(0o700)
             .create(folder)?;
-        // Nobody else can open what this makes (0600), and nobody sees half of it.
+        // Nobody else can open the new file (0600), and nobody sees it half written.
         let mut file = NamedTempFile::new_in(folder)?;
         for (since, key) in known {
             writeln!(file, "{since} {key}")?;
@@ -67,7 +68,7 @@ impl ImageCache {
         known.retain(|(_, other)| *other != key);
         known.push((now, key));
         let first = known.len().saturating_sub(MOST);
-        // What cannot be written down is tried again.
+        // A trial that cannot be recorded is repeated.
         let _ = self.write(&known[first..]);
     }
 
@@ -76,7 +77,7 @@ impl ImageCache {
         let before = known.len();
         known.retain(|(_, other)| other != key);
         if known.len() < before && self.write(&known).is_err() {
-            // A file that cannot be written anew must not go on saying that the image starts.
+            // A file that cannot be rewritten must not go on saying that the image starts.
             let _ = fs::remove_file(&self.0);
         }
     }

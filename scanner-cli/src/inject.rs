@@ -79,7 +79,7 @@ pub(crate) fn run(args: InjectArgs) -> Result<u8, Problem> {
         output::note(note);
     }
     output::note(SHARED);
-    // A program gets the manifest as it is, a person what can be seen of it.
+    // A program gets the manifest as it is; a person gets it escaped.
     if io::stdout().is_terminal() {
         output::print(&injected.text)?;
     } else {

@@ -55,9 +55,9 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Runs the program and gives its exit code.
 pub fn main() -> ExitCode {
-    // A core dump would hold the token. What cannot be limited is off already or limited lower.
+    // A core dump would hold the token. If this limit cannot be set, core dumps are already off or limited further.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
-    // Nor may another program of the same user read it from this one's memory.
+    // Another program of the same user must not read it from this one's memory either.
     let _ = prctl::set_dumpable(false);
     let words: Vec<OsString> = std::env::args_os().collect();
     let command = cli::command(words.first().map(OsString::as_os_str));
@@ -88,7 +88,7 @@ fn failed(problem: &Problem) -> ExitCode {
     ExitCode::from(problem.code)
 }
 
-/// Shows what is wrong with a command line, and what of it came from a file.
+/// Shows what is wrong with a command line, and which part of it came from a file.
 fn misused(error: &clap::Error, merged: &Merged) -> ExitCode {
     let _ = error.print();
     if !error.use_stderr() {
@@ -116,7 +116,7 @@ fn is_quiet(matches: &ArgMatches) -> bool {
 
 fn run_command(command: Command) -> Result<u8, Problem> {
     match command {
-        // It is run where the command line is known.
+        // It runs elsewhere, where the command line is known.
         Command::Config(_) => Ok(0),
         Command::Profile(command) => profile::run(command),
         Command::Credential(command) => match command {
@@ -189,7 +189,7 @@ fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem
     let runtime =
         runtime.map_err(|error| Problem::not_done(format!("cannot start: {error}"), None))?;
     let done = runtime.block_on(command);
-    // Nothing that is left is waited for, but a credential plugin is stopped.
+    // Nothing that still runs is waited for, but a credential plugin is stopped.
     runtime.shutdown_timeout(Duration::from_secs(1));
     done
 }

@@ -1,4 +1,4 @@
-//! Writes: reports to standard output or files, everything else to standard error.
+//! Output: reports go to standard output or files, everything else to standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -36,14 +36,14 @@ pub(crate) fn print_error(problem: &Problem) {
     }
 }
 
-/// Prints what else went wrong, where something worse decides the exit code.
+/// Prints what else went wrong, if something worse decides the exit code.
 pub(crate) fn print_errors(done: &Result<(), Problem>) {
     if let Err(problem) = done {
         print_error(problem);
     }
 }
 
-/// Prints all that went wrong after a scan; the worst of it and of the verdict is the exit code.
+/// Prints everything that went wrong after a scan; the exit code is the worst of these and of the verdict.
 pub(crate) fn worst_exit_code(verdict: Verdict, after: &[Result<(), Problem>]) -> u8 {
     after.iter().for_each(print_errors);
     let problems = after.iter().filter_map(|done| done.as_ref().err());
@@ -51,12 +51,12 @@ pub(crate) fn worst_exit_code(verdict: Verdict, after: &[Result<(), Problem>]) -
     codes.fold(verdict.exit_code(), u8::max)
 }
 
-/// Prints a line on standard error; whatever text of others it holds is escaped.
+/// Prints a line on standard error; text of others in it is escaped.
 pub(crate) fn note(message: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", escape::lines(message));
 }
 
-/// Says what would read what a scan could not, where that counts.
+/// Says how to read what a scan could not read, if that matters for its result.
 pub(crate) fn completions(document: &Document) {
     let view = document.view();
     if view.not_read() > 0 || view.verdict == Verdict::Incomplete {
@@ -78,7 +78,7 @@ pub(crate) fn excerpt(error: &ProfileError) -> bool {
     !excerpt.is_empty()
 }
 
-/// Writes text to standard output; whatever text of others it holds is escaped.
+/// Writes text to standard output; text of others in it is escaped.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
     print_form(&escape::lines(text))
 }
@@ -112,7 +112,7 @@ pub(crate) fn plan(plan: &ScanPlan, format: Format) -> Option<String> {
 /// Characters in a line of the terminal that standard output is; none where it is no terminal.
 pub(crate) fn width() -> Option<usize> {
     let known = terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-    // A terminal that does not say how wide it is, is taken for one of the usual width.
+    // A terminal that does not report its width counts as one of the usual width.
     io::stdout().is_terminal().then(|| known.unwrap_or(80))
 }
 

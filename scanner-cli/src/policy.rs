@@ -1,4 +1,4 @@
-//! `secure-scan policy`, and what of a policy a scan takes: gates, thresholds, waivers.
+//! `secure-scan policy`, and the parts of a policy that a scan uses: gates, thresholds, waivers.
 
 mod signature;
 
@@ -78,9 +78,9 @@ pub(crate) enum PolicyCommand {
     },
 }
 
-/// What of a policy a scan takes.
+/// The parts of a policy that a scan uses.
 pub(crate) struct Decided {
-    /// The policy with what arguments say in its place.
+    /// The policy, with the values that arguments replace.
     pub(crate) policy: ScanPolicy,
     /// Profile that is taken when none is named.
     pub(crate) profile: Option<Source>,
@@ -103,7 +103,7 @@ fn waivers_of(policy: &str, name: &str) -> Result<Waivers, Problem> {
             0 => String::new(),
             line => format!(" (line {line})"),
         };
-        // It may be any file that the author of the policy wants to be shown.
+        // The file may be anything that the author of the policy wants to have printed.
         Problem::usage(
             format!("{policy}: {name:?} is not a waiver file{place}; its text is not shown"),
             "to see what is wrong with it, pass it with --waivers",

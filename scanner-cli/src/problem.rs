@@ -4,7 +4,8 @@ use secure_scan::{CallError, PrepareError, PrepareErrorKind, Remedy, core::cause
 
 use crate::remedy::remedy_words;
 
-/// Exit code of wrong usage, and of what was named and cannot be used: a profile, a kubeconfig, a file.
+/// Exit code of wrong usage, and of something that was named but cannot be used: a profile, a kubeconfig, a file, a
+/// namespace.
 pub(crate) const USAGE: u8 = 2;
 /// Exit code of a scan that could not be done.
 pub(crate) const NOT_DONE: u8 = 3;

@@ -26,7 +26,7 @@ use crate::{
 
 pub(crate) use options::{ProfileOptions, save};
 
-/// Bytes of a recording that are read at most.
+/// Most bytes that are read of a recording.
 const MAX_RECORDING: u64 = 256 << 20;
 
 #[derive(Debug, Subcommand)]
@@ -150,12 +150,12 @@ pub(crate) fn load(name: &str) -> Result<Profile, Problem> {
     load_with(name, &ProfileOptions::default())
 }
 
-/// Whether a scan by it collects that section.
+/// Whether a scan with it collects that section.
 pub(crate) fn collects(profile: &Profile, section: Section) -> bool {
     profile.request().sections.contains(&section)
 }
 
-/// The same with what a scan asks of it.
+/// The same with the options of a scan.
 pub(crate) fn load_with(name: &str, options: &ProfileOptions) -> Result<Profile, Problem> {
     let is_file = name.contains(['/', '.']) || fs::metadata(name).is_ok();
     let source = match Source::shipped(name) {
@@ -166,7 +166,7 @@ pub(crate) fn load_with(name: &str, options: &ProfileOptions) -> Result<Profile,
     load_source(source, options)
 }
 
-/// The same of a text that was read.
+/// The same for a text that was read.
 pub(crate) fn load_source(source: Source, options: &ProfileOptions) -> Result<Profile, Problem> {
     compile(source, &options.resolved())
 }
@@ -178,7 +178,7 @@ fn compile(source: Source, options: &Options) -> Result<Profile, Problem> {
     Ok(profile)
 }
 
-/// The same without options, and reports all that is wrong.
+/// The same without options; reports everything that is wrong.
 fn check(source: Source) -> Result<Profile, Problem> {
     let options = ProfileOptions::default().resolved();
     let profile = Profile::check(source, &resolve, &options);

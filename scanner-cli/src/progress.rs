@@ -19,11 +19,11 @@ const LONG: Duration = Duration::from_secs(5);
 pub(crate) enum Progress {
     Quiet,
     Lines(Arc<Mutex<Option<Doing>>>),
-    /// With what was last waited for.
+    /// A spinner, and the last line about a wait.
     Spinner(ProgressBar, Arc<Mutex<String>>),
 }
 
-/// What is being done, and since when.
+/// The stage that runs, and its start.
 #[derive(Debug, Clone)]
 pub(crate) struct Doing {
     what: &'static str,
@@ -38,7 +38,7 @@ impl Doing {
     }
 }
 
-/// What the first signal is answered with: what happens now, and how long it may take.
+/// The answer to the first signal: what happens now, and how long it may take.
 pub(crate) fn stopping(signal: &str, lease: u64) -> String {
     format!(
         "{signal}: stopping, and removing what was created; this takes seconds, and about ten more with level strict. The cluster itself removes everything within {lease} s from now. A second signal ends the wait"
@@ -99,7 +99,7 @@ impl Progress {
         Some(format!("waiting for {seconds} s: {what}"))
     }
 
-    /// Prints what stays to be read.
+    /// Prints a line that stays.
     pub(crate) fn note(&self, text: &str) {
         match self {
             Self::Quiet => {}

@@ -43,7 +43,7 @@ pub(crate) struct ReapArgs {
 }
 
 pub(crate) async fn run(args: &ReapArgs) -> Result<u8, Problem> {
-    // What is removed by then stays removed, and the next run goes on with the rest.
+    // After a signal, removed objects stay removed, and the next run continues with the rest.
     let reaped = interruptible(Box::pin(reap_now(args))).await;
     reaped.map_err(|problem| Problem {
         hint: problem.hint.or_else(|| {

@@ -87,7 +87,7 @@ pub(crate) fn run(command: ReportCommand) -> Result<u8, Problem> {
             Ok(match diff.outcome {
                 diff::Outcome::NoNewFindings => 0,
                 diff::Outcome::NewFindings => 1,
-                // An outcome of a later version is no better than seeing less.
+                // An outcome of a later version counts like a report that covers less.
                 _ => NOT_DONE,
             })
         }
@@ -97,7 +97,7 @@ pub(crate) fn run(command: ReportCommand) -> Result<u8, Problem> {
 /// What to do about a file that is not a report.
 const SAVED: &str = "name a file that was written with -o json=FILE";
 
-/// Reads a report that may be hostile: bounded, and with the place of what is wrong in it.
+/// Reads a report that may be hostile, in bounded memory; an error names its place.
 fn read(file: &Path) -> Result<Document, Problem> {
     let name = file.display();
     let input: io::Result<Box<dyn io::Read>> = if file == Path::new("-") {

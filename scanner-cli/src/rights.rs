@@ -74,14 +74,14 @@ enum Command {
     Drift,
 }
 
-/// Which scans a plan is one of.
+/// The kind of scan that a plan belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// One scan.
     Alone,
-    /// That of the container, which is compared with its image.
+    /// The scan of a container that is compared with its image.
     Drift,
-    /// That of the container, which its image completes.
+    /// The scan of a container that its image completes.
     Completed,
 }
 
@@ -119,12 +119,12 @@ impl Command {
     }
 }
 
-/// The command that prints all that scans like that of `plan` need, whose images are read in that helper namespace.
+/// The command that prints all rights for scans like that of `plan`; `helper` is the namespace in which images are read.
 pub(crate) fn command(plan: &ScanPlan, kind: Kind, helper: Option<&Namespace>) -> String {
     let fallback = plan.fallback.as_ref();
     let strategy = match plan.strategy.as_str() {
         _ if kind == Kind::Drift => Command::Drift,
-        // The first of several strategies, which need not suffice.
+        // The plan has only the first of several strategies, whose rights may not suffice.
         _ if fallback.is_some_and(|fallback| fallback.plan.is_some()) => Command::Scan,
         "distroless" => Command::Distroless,
         "sidecar" | IMAGE_OF_TARGET => Command::Sidecar,
@@ -212,14 +212,14 @@ struct RightsIn {
     rights: Rights,
 }
 
-/// The namespaces beside that of the targets.
+/// The namespaces besides that of the targets.
 struct Apart {
     identity: Option<Namespace>,
     helper: Option<Namespace>,
 }
 
 impl Apart {
-    /// What the flags say, and otherwise the policy.
+    /// The namespaces that the flags name, and otherwise the policy.
     ///
     /// # Errors
     ///
@@ -240,7 +240,7 @@ impl Apart {
     }
 }
 
-/// What is needed in each namespace; `home` is that of the targets.
+/// The rights that are needed in each namespace; `home` is that of the targets.
 fn needed(
     args: &RightsArgs,
     apart: &Apart,
@@ -277,7 +277,7 @@ fn needed(
         })
         .collect();
     if let Some(helper) = helper {
-        // Those of the identity are there already.
+        // The rights of the identity are in the list already.
         let of_image = rights(&image, identity.is_some()).into_iter();
         let of_image = of_image.filter(|rights| !rights.of_identity);
         all.extend(of_image.map(|rights| RightsIn {
@@ -289,7 +289,7 @@ fn needed(
     Ok(all)
 }
 
-/// Writes a Role. No text of others is in it but names of namespaces.
+/// Writes a Role. The only text of others in it is names of namespaces.
 fn role(text: &mut String, needed: &RightsIn) {
     let RightsIn {
         namespace,

@@ -28,7 +28,7 @@ use crate::{
 pub(crate) struct Wanted {
     pub(crate) target: TargetSelector,
     pub(crate) expected_digest: Option<String>,
-    /// How the target's image is read for what the target does not show, where that is asked for.
+    /// How to read what the target does not show in its image, if that was asked for.
     complete_by: Option<ByImage>,
 }
 
@@ -51,7 +51,7 @@ impl Wanted {
         }
     }
 
-    /// The same, completed from the image, where that is asked for.
+    /// The same, completed from the image if that was asked for.
     pub(crate) fn completed_by(mut self, image: Option<ByImage>) -> Self {
         self.complete_by = image;
         self
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Probl
     Box::pin(run_on(Wanted::of(args), &args.run, strategy)).await
 }
 
-/// Scans a container, completed from its image, where that is asked for.
+/// Scans a container, completed from its image if that was asked for.
 pub(crate) async fn run_completed(
     args: &ScanArgs,
     strategy: Strategy,
@@ -134,7 +134,7 @@ pub(crate) async fn run_on(
     let report = report.inspect_err(|_| print_errors(&closed))?;
     let target = &report.plan.target;
     let subject = format!("{}/{} {}", target.namespace, target.pod, target.container);
-    // Findings that were discarded are no record of the target.
+    // Discarded findings are not a record of the target.
     let recording = tap.take(subject).filter(|_| !report.findings.is_empty());
     let document = Document::from(report);
     sinks.note_result(&document);
@@ -147,7 +147,7 @@ pub(crate) async fn run_on(
     Ok(worst_exit_code(document.verdict(), &after))
 }
 
-/// What every scan of these arguments has: the engine, and how long and under which names it runs.
+/// The common part of every scan with these arguments: the engine, the times and the names.
 fn template(args: &RunArgs, tap: &Arc<InventoryTap<Profile>>, profile: Profile) -> Scan {
     let mut template = Scan::template()
         .lease(args.lease)
@@ -177,7 +177,7 @@ fn template(args: &RunArgs, tap: &Arc<InventoryTap<Profile>>, profile: Profile) 
 /// Connects and opens the audit log.
 pub(crate) async fn connected(args: &RunArgs) -> Result<(Segment, OpenLog), Problem> {
     let segment = args.cluster.cluster().await?.begin();
-    // A plan writes nothing, and no log that would keep the scan from writing its own.
+    // A dry run writes no log either: the scan itself could then not create the file.
     let none = AuditArgs::default();
     let wanted = if args.dry_run { &none } else { &args.audit };
     let log = audit::open(segment.audit(), wanted)?;
@@ -204,7 +204,7 @@ pub(crate) async fn until_second_signal(
     let (_, stop, report) = running.split();
     let second_signal = async {
         let signal = signals.first().await;
-        // At once: the scan itself hears of it only where it can stop.
+        // At once: the scan itself notices the signal only where it can stop.
         progress.note(&stopping(&signal, lease));
         stop.now(signal);
         signals.again().await

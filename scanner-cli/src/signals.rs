@@ -1,5 +1,5 @@
-//! INT, TERM and HUP: the first ends the scan and cleans up, the second stops waiting for that. What has nothing to clean up
-//! ends at once.
+//! INT, TERM and HUP: the first ends the scan and cleans up, the second stops waiting for that. A command that has nothing
+//! to clean up ends at once.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::problem::{NOT_DONE, Problem};
 
-/// Within this time a second signal is the same one: timeout(1) sends it to the program and to its
-/// process group.
+/// Within this time, a second signal counts as the same one: timeout(1) sends it to the program and to its process group.
 const SAME: Duration = Duration::from_secs(1);
 
 /// Added to the number of a signal in the exit code of what it ended.
@@ -45,7 +44,7 @@ impl Signals {
         })
     }
 
-    /// Does what creates nothing, until a signal ends it.
+    /// Runs work that creates nothing, until a signal ends it.
     pub(crate) async fn or<T>(
         &mut self,
         work: impl Future<Output = Result<T, Problem>>,
@@ -58,8 +57,8 @@ impl Signals {
         .await
     }
 
-    /// Does what may end at any time, until a signal ends it with the exit code that a shell gives such an end. What the work
-    /// started, such as a credential plugin, is stopped.
+    /// Runs work that may end at any time, until a signal ends it with the exit code that a shell uses for such an end.
+    /// Processes that the work started, such as a credential plugin, are stopped.
     pub(crate) async fn end<T>(
         &mut self,
         work: impl Future<Output = Result<T, Problem>>,
@@ -83,7 +82,7 @@ impl Signals {
         }
     }
 
-    /// The name of the first signal; what comes together with it is passed over.
+    /// The name of the first signal; others that come together with it are ignored.
     pub(crate) async fn first(&mut self) -> String {
         self.next().await.to_string()
     }

@@ -61,9 +61,9 @@ pub(crate) struct Sinks(Vec<(Format, Place)>);
 
 enum Place {
     Stdout,
-    /// A new file beside its goal, put in its place when it is whole; only its owner can read it.
+    /// A new file beside the destination, moved there when it is complete; only its owner can read it.
     File(NamedTempFile, PathBuf),
-    /// A device or pipe, or what one of this process's own descriptors is: it must not be replaced by a file.
+    /// A device, a pipe, or one of this process's own descriptors: it must not be replaced by a file.
     Special(PathBuf),
 }
 
@@ -118,7 +118,7 @@ impl Sinks {
         }
     }
 
-    /// Writes the report to every place. All are tried, also after one failed.
+    /// Writes the report to every place. All are tried, even after one has failed.
     pub(crate) fn write(
         self,
         document: &Document,
@@ -195,7 +195,7 @@ impl Place {
     }
 }
 
-/// Refuses a file that cannot be written, before anything is done for it.
+/// Refuses a file that cannot be written, before any work for it begins.
 pub(crate) fn writable(file: &Path, what: &str) -> Result<(), Problem> {
     place(file).map(drop).map_err(|error| {
         Problem::usage(
@@ -228,8 +228,7 @@ fn place(file: &Path) -> io::Result<Place> {
             ));
         }
         Ok(found) if !found.is_file() => {
-            // Seen before the scan too, without cutting off what is there. A pipe would wait here
-            // for its reader.
+            // Tried before the scan, without truncating the file. A pipe would wait here for its reader.
             if fs::metadata(file).is_ok_and(|m| !m.file_type().is_fifo()) {
                 special(file)?;
             }
@@ -248,8 +247,8 @@ fn place(file: &Path) -> io::Result<Place> {
     Ok(Place::File(temp, file.to_owned()))
 }
 
-/// Opens what is no regular file. A link that took its place meanwhile is not followed, unless it is one of this process's
-/// own descriptors.
+/// Opens something that is not a regular file. A link that took its place meanwhile is not followed, unless it is one of
+/// this process's own descriptors.
 fn special(file: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     if !is_descriptor(file) {
@@ -278,12 +277,12 @@ fn keep_mode(new: &fs::File, path: &Path) -> io::Result<()> {
     let made = new.metadata()?;
     let same = (made.uid(), made.gid()) == (old.uid(), old.gid());
     let kept = same || fchown(new, Some(old.uid()), Some(old.gid())).is_ok();
-    // With another group, what the group might do with the old file is not its to do.
+    // If the group differs, it does not get the rights of the old file's group.
     let mask = if kept { 0o777 } else { 0o707 };
     new.set_permissions(fs::Permissions::from_mode(old.mode() & mask))
 }
 
-/// Our own words, or what kind of error the system reports.
+/// This program's own words, or the kind of error that the system reports.
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::Other => error.to_string(),

@@ -22,7 +22,7 @@ use crate::{
 
 /// Name of the part of an answer.
 pub const PART: &str = "changes";
-/// Name of the part, before the files, that has the processes at the start and after the other sections.
+/// Name of the part before the files, with the processes at the start and those after the other sections.
 pub const PRESENT: &str = "present";
 
 /// Directories whose entries are compared: what starts programs, is loaded by them, or can be written.
@@ -57,15 +57,15 @@ pub const WATCHED: [&str; 28] = [
     "/var/tmp",
 ];
 
-/// Entries that are compared at most.
+/// Most entries that are compared.
 pub const MAX_ENTRIES: usize = 4000;
-/// Processes that are compared at most.
+/// Most processes that are compared.
 pub const MAX_PROCESSES: usize = 2000;
-/// Listening sockets that are compared at most, of each protocol.
+/// Most listening sockets that are compared, for each protocol.
 pub const MAX_SOCKETS: usize = 1000;
-/// Lines that are read: both moments of all of these. An agent sends no more, whatever a target may.
+/// Most lines that are read, for both moments together. An agent sends no more; a hostile target may.
 pub(crate) const MAX_LINES: usize = 2 * (MAX_ENTRIES + 1 + MAX_PROCESSES + 5 * MAX_SOCKETS) + 200;
-/// Differences that are reported one by one.
+/// Most differences that are reported one by one.
 const MAX_REPORTED: usize = 50;
 
 /// What is different at the end of an answer from its start.
@@ -124,7 +124,7 @@ impl<'a> Snapshot<'a> {
         let start = |pair: &[u8]| matches!(pair, b" /" | b" \\");
         let (state, path) = line.split_at(line.windows(2).position(start)?);
         let path = decode_path(&path[1..])?;
-        // find names what is in a directory after the `.` that it was given.
+        // find prints the entries of a directory after the `.` that it was given.
         let path = match path.as_text().split_once("/./") {
             Some((directory, name)) => FilePath::from_text(&format!("{directory}/{name}")).ok()?,
             None => path,
@@ -152,7 +152,7 @@ fn process(stat: &str) -> Option<((i64, u64), Process)> {
     Some((identity, Process { parent, name }))
 }
 
-/// Compares what an agent saw at its start and at its end.
+/// Compares the snapshot of an agent at its start with that at its end.
 ///
 /// What could not be compared makes the result partial, with the reason; it is never left out.
 pub fn read(part: Option<RawSection<'_>>) -> Collected<Changes> {
@@ -251,7 +251,7 @@ fn differences(before: &Snapshot<'_>, after: &Snapshot<'_>) -> Vec<String> {
         |one: &Snapshot<'_>, other: &Snapshot<'_>, all: &mut Vec<String>, what: &str| {
             for (identity, process) in &one.processes {
                 if !other.processes.contains_key(identity) {
-                    // Only a runtime can start a process without a parent here: a probe or an exec of others.
+                    // Only a runtime can start a process without a parent here: it is a probe, or somebody else's exec.
                     let entered = match (identity.0, process.parent) {
                         (2.., 0) => ", which entered from outside the container",
                         _ => "",

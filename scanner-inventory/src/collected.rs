@@ -97,7 +97,7 @@ pub enum Coverage {
 }
 
 impl Coverage {
-    /// The section again, with its data where it has any.
+    /// The section with this coverage; `data` is used if it has any.
     pub fn with<T>(self, data: T) -> Collected<T> {
         match self {
             Self::Complete => Collected::Complete { data },

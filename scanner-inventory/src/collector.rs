@@ -9,10 +9,10 @@ use crate::{
     wire::THREAD_KEYS,
 };
 
-/// What runs before the prologue: it makes the shell the one that the rest is written for.
+/// Runs before the prologue: it brings the shell into the state that the rest is written for.
 const SHELL: &str = include_str!("collector/shell.sh");
 
-/// What runs after the prologue.
+/// Runs after the prologue.
 const SCRIPT: &str = concat!(
     include_str!("collector/start.sh"),
     include_str!("collector/mounts.sh"),
@@ -35,7 +35,7 @@ pub const COMMAND: [&str; 2] = ["/bin/sh", "-s"];
 /// the answer is lost on a slow way. The collector does not wait after a shorter answer.
 pub const SHORT: u64 = 256 << 10;
 
-/// The last line of every script: who reads it from a stream that stays open knows by it that it is whole.
+/// The last line of every script: a shell that reads from a stream that stays open knows by it that the script is complete.
 pub const LAST_LINE: &str = "# The script ends here.";
 
 /// The script that answers `request`. `nonce` is letters and digits, new for each scan.
@@ -45,9 +45,9 @@ pub fn script(request: &InventoryRequest, nonce: &str) -> String {
     compiled(request, nonce, None)
 }
 
-/// The same for a shell whose standard input stays open until the answer is whole: where that ends before, and `seconds`
-/// after its start, the collector ends with everything that it started. In a process group that is not its own it does
-/// not, since it would end others.
+/// The same for a shell whose standard input stays open until the answer is complete. If standard input ends before, or
+/// `seconds` after its start, the collector ends with everything that it started. In a process group that is not its own it
+/// does not, because it would end other processes.
 pub fn script_held(request: &InventoryRequest, nonce: &str, seconds: u32) -> String {
     compiled(request, nonce, Some(seconds))
 }
@@ -100,7 +100,7 @@ fn compiled(request: &InventoryRequest, nonce: &str, deadline: Option<u32>) -> S
     script
 }
 
-/// Command names are words without anything that a shell or a path gives a meaning to.
+/// Whether a command name is a word without characters that have a meaning in a shell or a path.
 fn is_plain(name: &str) -> bool {
     !name.is_empty()
         && name
@@ -108,9 +108,8 @@ fn is_plain(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "+._-".contains(c))
 }
 
-/// The function `search` walks for the union of all selections, and `shut` once more every directory that it entered or
-/// could not enter. The walk may give more than was selected;
-/// checks keep what [`FileSelector::matches`].
+/// The function `search` walks for the union of all selections; `shut` lists every directory that the walk entered or could
+/// not enter. The walk may report more files than were selected; checks keep those that [`FileSelector::matches`].
 fn walks(selectors: &[FileSelector]) -> String {
     let walks: Vec<&FileSelector> = selectors.iter().filter(|s| s.walks()).collect();
     if walks.is_empty() {
@@ -124,13 +123,13 @@ fn walks(selectors: &[FileSelector]) -> String {
     )
 }
 
-/// A walk for what is in the files, where a selection asks for that.
+/// A walk for the contents of files, if a selection asks for them.
 fn digests(selectors: &[FileSelector]) -> String {
     let asked: Vec<&FileSelector> = selectors.iter().filter(|s| s.digest).collect();
     if asked.is_empty() {
         return ":".into();
     }
-    // What a walk comes by and another selection names is reported twice, and is the same both times.
+    // A file that a walk finds and another selection names is reported twice, with the same contents.
     let wanted = |path: &String| {
         let mut all = asked.iter();
         all.any(|s| s.paths.contains(path) || s.may_walk_by(&path.into()))
@@ -142,7 +141,7 @@ fn digests(selectors: &[FileSelector]) -> String {
     let walk = if walked.is_empty() {
         String::new()
     } else {
-        // Reading what is in files is what takes long: only where it was asked for.
+        // Reading contents takes long, so it is done only for files for which it was asked.
         let tests = any(walked
             .iter()
             .map(|s| format!("{} {}", placed(s), expression(s))));
@@ -152,7 +151,7 @@ fn digests(selectors: &[FileSelector]) -> String {
     format!("largest={MAX_DIGEST}; export largest; sha256 || return; named_sums {named}; {walk}:")
 }
 
-/// Where walks start, in order, each once and without a slash at its end.
+/// The starts of walks, in order, each once and without a trailing slash.
 fn starts(walks: &[&FileSelector]) -> String {
     let named = walks.iter().flat_map(|s| &s.under);
     let mut starts: BTreeSet<&str> = named.map(|dir| dir.trim_end_matches('/')).collect();
@@ -237,7 +236,7 @@ fn literal(glob: &str) -> String {
     glob.replace('\\', "\\\\").replace('[', "\\[")
 }
 
-/// A directory as `find` takes it for itself alone.
+/// A directory as a pattern of `find` that matches only itself.
 fn exact(dir: &str) -> String {
     dir.chars()
         .flat_map(|c| "\\[*?".contains(c).then_some('\\').into_iter().chain([c]))

@@ -13,8 +13,8 @@ pub use xml::xml;
 /// characters.
 ///
 /// A character that acts or is not seen becomes a `\u{..}` escape (see [`is_hazardous`]), so that no text can move a
-/// cursor, change a colour, hide itself or reorder a line (Unicode TR36, CVE-2021-42574). So does the second character
-/// of what a CI server takes for a command to itself, such as `##vso[` and `::error::`.
+/// cursor, change a colour, hide itself or reorder a line (Unicode TR36, CVE-2021-42574). So does the second character of
+/// text that a CI server would execute as a command, such as `##vso[` and `::error::`.
 ///
 /// ```
 /// use scanner_inventory::escape::visible;

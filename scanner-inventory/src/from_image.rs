@@ -1,4 +1,4 @@
-//! What was read from the target's image, since it could not be read in the target.
+//! What was read from the target's image because it could not be read in the target.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{gap::Gap, gaps::Gaps, request::Section};
 
-/// What was read from the target's image, since it could not be read in the target.
+/// What was read from the target's image because it could not be read in the target.
 ///
 /// ```
 /// use scanner_inventory::{FromImage, Gap, GapKind, Section};
@@ -27,7 +27,7 @@ pub struct FromImage {
 }
 
 impl FromImage {
-    /// Nothing yet; `fixed` says whether the container cannot have changed what its image has.
+    /// An empty one; `fixed` says whether the container cannot have changed the files of its image.
     pub const fn new(fixed: bool) -> Self {
         Self {
             filled: BTreeMap::new(),

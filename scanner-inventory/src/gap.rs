@@ -32,11 +32,11 @@ pub enum GapKind {
     Vanished,
     /// Not in the form that it must have.
     Malformed,
-    /// Nothing that this agent or this target can do.
+    /// This agent or this target does not support reading it.
     Unsupported,
     /// Left out by one view of the target while another view shows it.
     Hidden,
-    /// A line of a file that no C library takes for an entry: it is named, and nothing is missing because of it.
+    /// A line of a file that no C library reads as an entry: it is reported, but nothing is missing because of it.
     NoEntry,
     /// A kind that the agent did not name, or that this version does not know.
     #[default]
@@ -147,11 +147,10 @@ impl Attribute {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Gap {
-    /// The file or directory: what is missing is there or below. Without one it may be anywhere in the
-    /// section.
+    /// The file or directory: the missing data is there or below. Without a path it may be anywhere in the section.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<FilePath>,
-    /// What is missing where that is no file, such as a process; safe to show.
+    /// What is missing if it is not a file, such as a process; safe to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
     /// Which attribute of the file is missing; all of it when absent.
@@ -165,7 +164,7 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// Something in the section, it is not known where.
+    /// A gap somewhere in the section.
     pub fn new(kind: GapKind) -> Self {
         Self {
             kind,
@@ -180,14 +179,14 @@ impl Gap {
         self
     }
 
-    /// The same of an item that is no file; its name is made safe to show.
+    /// The same for an item that is not a file; its name is made safe to show.
     #[must_use]
     pub fn of_item(mut self, item: &str) -> Self {
         self.item = Some(visible(item, MAX_TEXT));
         self
     }
 
-    /// The same of one attribute.
+    /// The same for one attribute.
     #[must_use]
     pub fn of_attribute(mut self, attribute: Attribute) -> Self {
         self.attribute = Some(attribute);

@@ -9,15 +9,15 @@ use crate::{
     path::FilePath,
 };
 
-/// Most gaps that are kept. Where there are more, those that lie deepest become their directories.
+/// Most gaps that are kept. If there are more, the deepest ones are replaced by their directories.
 const MAX_GAPS: usize = 64;
-/// Gaps that a text names.
+/// Most gaps that a text names.
 const NAMED: usize = 5;
 
 /// Gaps of one section, and how many items are missing in all.
 ///
-/// However many gaps an agent reports, the list stays short: beyond its bound the gaps that lie deepest
-/// become one at the directory above them. So a place that is missing is always at or below a gap.
+/// However many gaps an agent reports, the list stays short: beyond its bound, the deepest gaps are merged into one at the
+/// directory above them. So a missing place is always at or below a gap.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Gaps {
@@ -33,7 +33,7 @@ impl Gaps {
         self.add_counted(gap, 1);
     }
 
-    /// Adds a gap in which `count` items are missing; 0 where what is missing is counted elsewhere.
+    /// Adds a gap in which `count` items are missing; 0 if these are counted elsewhere.
     pub fn add_counted(&mut self, gap: Gap, count: u64) {
         self.total = self.total.saturating_add(count);
         if self.gaps.iter().any(|known| known.covers(&gap)) {
@@ -50,7 +50,7 @@ impl Gaps {
         self.total = self.total.saturating_add(items);
     }
 
-    /// Adds those of another part of the same section.
+    /// Adds the gaps of another part of the same section.
     pub(crate) fn join(&mut self, other: Self) {
         for gap in other.gaps {
             self.add_counted(gap, 0);
@@ -58,8 +58,8 @@ impl Gaps {
         self.count(other.total);
     }
 
-    /// Those that `keep` holds for. What is missing in the others is not counted; where some are left out, how many items
-    /// are missing is known no better than by the number of the gaps that stay.
+    /// The gaps for which `keep` is true. Missing items of the others are not counted; if some are left out, the total is
+    /// only the number of the gaps that stay.
     #[must_use]
     pub fn only(&self, keep: impl Fn(&Gap) -> bool) -> Self {
         let gaps: Vec<Gap> = self.gaps.iter().filter(|gap| keep(gap)).cloned().collect();
@@ -76,12 +76,12 @@ impl Gaps {
         self.gaps.iter()
     }
 
-    /// Number of items that are missing, as far as it is known: more than there are gaps, and fewer.
+    /// Number of items that are missing, as far as it is known. It may be more or less than the number of gaps.
     pub const fn total(&self) -> u64 {
         self.total
     }
 
-    /// Number of items that are missing, or of gaps where nobody counted items: 0 only where nothing is missing.
+    /// Number of items that are missing, or of gaps if nobody counted items: 0 only if nothing is missing.
     pub fn missing(&self) -> u64 {
         match self.total {
             0 => self.gaps.len() as u64,
@@ -89,7 +89,7 @@ impl Gaps {
         }
     }
 
-    /// Adds those of another selection of the same section, which may be the same ones: items are counted once.
+    /// Adds the gaps of another selection of the same section, which may be the same ones: items are counted once.
     pub fn unite(&mut self, other: &Self) {
         let (own, others) = (self.missing(), other.missing());
         for gap in &other.gaps {
@@ -103,7 +103,7 @@ impl Gaps {
         self.gaps.is_empty() && self.total == 0
     }
 
-    /// Makes room: directories in place of what is deepest in them, then kinds alone.
+    /// Makes room: replaces the deepest gaps by their directories, and then gaps by their kinds alone.
     fn fold(&mut self) {
         let depth = |gap: &Gap| match &gap.path {
             Some(path) => path.as_text().bytes().filter(|byte| *byte == b'/').count(),
@@ -148,7 +148,7 @@ impl Gaps {
     }
 }
 
-/// Whether there is no directory above it.
+/// Whether it has no directory above it.
 fn is_top(path: &FilePath) -> bool {
     path.parent().is_none()
 }
@@ -203,7 +203,7 @@ impl fmt::Display for Gaps {
     }
 }
 
-/// Reads what reports of the first version have in place of gaps, too: `reasons` and `unreadable`.
+/// Also reads what reports of version 1 have instead of gaps: `reasons` and `unreadable`.
 impl<'de> Deserialize<'de> for Gaps {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]

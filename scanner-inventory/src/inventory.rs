@@ -20,14 +20,14 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Inventory {
-    /// Which agent answered, and what it ran on.
+    /// Which agent answered, and how.
     pub agent: AgentInfo,
     /// Who the agent ran as inside the target.
     pub identity: Collected<Identity>,
     /// Files that match any selector of the request; each check sees only its own selection.
     pub files: Collected<Vec<FileEntry>>,
-    /// Whether every selected file is in `files`, so that at most contents are missing: a check that
-    /// needs none of those has seen all.
+    /// Whether every selected file is in `files`, so that at most contents are missing: a check that needs no contents has
+    /// seen everything.
     pub files_listed: bool,
     /// Accounts of `/etc/passwd`.
     pub users: Collected<Vec<User>>,
@@ -55,7 +55,7 @@ pub struct Inventory {
     pub os: Collected<OsRelease>,
     /// Kernel security state as the target sees it.
     pub kernel: Collected<KernelFacts>,
-    /// What the cluster says of the pod and container; not collected by an agent.
+    /// What the cluster says about the pod and container; not collected by an agent.
     pub pod: Collected<PodFacts>,
     /// What changed while the agent looked; no check reads it.
     pub changes: Collected<Changes>,

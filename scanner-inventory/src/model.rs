@@ -1,9 +1,8 @@
 //! The data of each inventory section, as checks see it.
 //!
-//! Numbers are `i64`, since that is CEL's integer and a comparison with a literal must just work. What
-//! names a file is a [`FilePath`], whose text no other path has: paths of files and packages, targets of
-//! links and mounts, homes and login shells. Names of accounts, processes and packages are text, in which
-//! a byte that is not UTF-8 is U+FFFD.
+//! Numbers are `i64`, since that is CEL's integer and a comparison with a literal must just work. Everything that names a
+//! file is a [`FilePath`], whose text is unique to its path: paths of files and packages, targets of links and mounts,
+//! homes and login shells. Names of accounts, processes and packages are text, in which a byte that is not UTF-8 is U+FFFD.
 
 use serde::{Deserialize, Serialize};
 
@@ -74,13 +73,13 @@ pub struct FileEntry {
     /// asked for. No check reads it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub package: String,
-    /// Whether `path` is a link and all the rest is of what it leads to.
+    /// Whether `path` is a link and all other fields describe the file to which it leads.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub followed: bool,
 }
 
 impl FileEntry {
-    /// Bytes that it takes in memory, about: a target decides how long its paths are.
+    /// About how many bytes it takes in memory: the target decides how long its paths are.
     pub fn weight(&self) -> usize {
         let names: usize = self.capabilities.iter().map(String::len).sum();
         size_of::<Self>()
@@ -136,7 +135,7 @@ pub struct Group {
     pub name: String,
     /// Group id.
     pub gid: i64,
-    /// Names of its members beside those whose primary group it is.
+    /// Names of its members, without those whose primary group it is.
     pub members: Vec<String>,
 }
 
@@ -171,7 +170,7 @@ pub struct Process {
     /// Supplementary groups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<i64>>,
-    /// Whether its real, saved or filesystem ids are others than the effective ones, so that it may take those on, or one of
+    /// Whether its real, saved or filesystem ids differ from the effective ones, so that it may switch to them, or one of
     /// its threads has other ids or groups than the first one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mixed_ids: Option<bool>,
@@ -203,19 +202,19 @@ pub struct Process {
     /// Type of that filesystem, such as `overlay`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root_fstype: Option<String>,
-    /// Its working directory, from where it may read what it could not get to from the root.
+    /// Its working directory, from which it may read what it could not reach from the root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<FilePath>,
-    /// The directory that it takes for its root.
+    /// Its root directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<FilePath>,
-    /// Whether those two paths lead the agent to where the process is, and all its threads. They do not where one is below a
-    /// directory that the agent may not search, removed, or hidden by a mount.
+    /// Whether those two paths lead the agent to the places of the process and of all its threads. They do not if one is
+    /// below a directory that the agent may not search, was removed, or is hidden by a mount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub places_reached: Option<bool>,
 }
 
-/// What the kernel lets an agent read by.
+/// The identity by which the kernel decides what an agent may read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AgentIdentity {
@@ -247,7 +246,7 @@ pub struct Identity {
     pub no_new_privs: bool,
     /// Seccomp mode: 0 off, 1 strict, 2 filter.
     pub seccomp: i64,
-    /// The agent's own, where it says so.
+    /// The agent's own identity, if it reports that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentIdentity>,
 }
@@ -352,14 +351,13 @@ pub struct Package {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct LanguagePackage {
-    /// Whose package it is: `npm`, `pypi`, `gem`, `maven`, or `jar` for an archive of Java that does not
-    /// say its Maven coordinates.
+    /// Ecosystem: `npm`, `pypi`, `gem`, `maven`, or `jar` for an archive of Java that does not say its Maven coordinates.
     pub ecosystem: String,
     /// Name; of Maven `GROUP:ARTIFACT`.
     pub name: String,
     /// Version; of a gem that was built for a platform with it, as `1.15.4-x86_64-linux`. Empty when unknown.
     pub version: String,
-    /// Licence as the package writes it; empty when it does not say, or is not asked for it.
+    /// Licence as the package writes it; empty if it does not say, or if agents do not read it.
     pub license: String,
     /// The file that says so; `!/` leads into an archive.
     pub path: FilePath,

@@ -1,5 +1,5 @@
-//! Turns the sections of a proven answer into an inventory. A line that cannot be read makes its
-//! section partial; nothing is dropped in silence.
+//! Turns the sections of a verified answer into an inventory. A line that cannot be read makes its section partial; nothing
+//! is dropped in silence.
 
 mod accounts;
 mod capabilities;

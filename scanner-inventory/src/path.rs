@@ -1,4 +1,4 @@
-//! The path of a file as bytes, kept as text that no two paths share.
+//! The path of a file as bytes, kept as text that is unique to it.
 
 use std::{borrow::Cow, fmt, fmt::Write as _};
 
@@ -13,7 +13,7 @@ use crate::escape::is_hazardous;
 /// text, every path can be read back from its text, and no text acts on a terminal. Expressions, reports
 /// and JSON hold this text. `/` always stands for itself, so that the text has the parts of the path.
 ///
-/// A comparison with a `str`, and a conversion from one, takes it literally, without any escape.
+/// A comparison with a `str`, and a conversion from one, reads the `str` literally, without escapes.
 ///
 /// ```
 /// use scanner_inventory::FilePath;
@@ -61,7 +61,7 @@ impl FilePath {
         Self::from_escaped(text.as_bytes())
     }
 
-    /// [`FilePath::from_text`] of what may hold more than text: only backslashes have a meaning.
+    /// [`FilePath::from_text`] for bytes that need not be text: only backslashes have a meaning.
     pub(crate) fn from_escaped(text: &[u8]) -> Result<Self, InvalidEscape> {
         Ok(Self::from_bytes(&unescaped(text)?))
     }
@@ -71,7 +71,7 @@ impl FilePath {
         &self.text
     }
 
-    /// The path as text that its owner keeps.
+    /// The path as owned text.
     pub fn to_text(&self) -> String {
         self.text.to_string()
     }
@@ -86,7 +86,7 @@ impl FilePath {
         Cow::Owned(unescaped(text).unwrap_or_else(|_| text.to_vec()))
     }
 
-    /// Whether there is no byte in it.
+    /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
@@ -107,13 +107,13 @@ impl FilePath {
         Some(Self { text: text.into() })
     }
 
-    /// The directories that it is below, but for the root, from the top down, as text.
+    /// The directories above it without the root, from the top down, as text.
     pub fn above(&self) -> impl Iterator<Item = &str> {
         let slashes = self.text.match_indices('/').map(|(at, _)| at);
         slashes.filter(|at| *at > 0).map(|at| &self.text[..at])
     }
 
-    /// The path of `name` in this directory. A name that starts with `/` is taken below it too.
+    /// The path of `name` in this directory. A name that starts with `/` is placed below this directory too.
     #[must_use]
     pub fn join(&self, name: &Self) -> Self {
         let (dir, name) = (self.text.trim_end_matches('/'), &*name.text);
@@ -126,7 +126,7 @@ impl FilePath {
         below(&self.text, &dir.text)
     }
 
-    /// [`FilePath::is_below`] of a directory that is taken literally.
+    /// [`FilePath::is_below`] for a directory that is read literally.
     pub(crate) fn is_below_literal(&self, dir: &str) -> bool {
         if stands_for_itself(dir) {
             below(&self.text, dir)
@@ -142,9 +142,9 @@ fn below(path: &str, dir: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether `text` is the text of the path that it is.
+/// Whether `text` needs no escapes.
 fn stands_for_itself(text: &str) -> bool {
-    // Nearly every path has printable ASCII alone.
+    // Nearly every path has only printable ASCII.
     let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'\\';
     text.bytes().all(plain) || !text.chars().any(|c| c == '\\' || is_hazardous(c))
 }

@@ -1,10 +1,10 @@
-//! What the cluster says of a pod and of each of its containers, as checks see it.
+//! What the cluster says about a pod and each of its containers, as checks see it.
 //!
 //! Numbers are `i64` as in [`crate::model`]; a number that is not set is `-1`.
 
 use serde::{Deserialize, Serialize};
 
-/// What the cluster says of the target's pod and container.
+/// What the cluster says about the target's pod and container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(
@@ -75,7 +75,7 @@ pub struct PodFacts {
     pub containers: Vec<ContainerFacts>,
 }
 
-/// What the specification says of one container; inherited from the pod where it may be.
+/// What the specification says about one container, including values that it inherits from the pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(

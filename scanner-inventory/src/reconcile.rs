@@ -1,4 +1,4 @@
-//! What the agent read against what the cluster says.
+//! Compares what the agent read with what the cluster says.
 
 use std::collections::BTreeSet;
 
@@ -6,24 +6,24 @@ use crate::{
     Collected, ContainerFacts, EnvVar, Gap, GapKind, Gaps, Inventory, PodFacts, collector,
 };
 
-/// For a reader of a report.
+/// The reason in the report for a variable that was not seen.
 const NOT_SEEN: &str = "the container's specification sets it, and the environment that was read does not have it: the \
     process may have cleared or overwritten it, or a copy is without it; an exec into the container gets it";
-/// The same of variables whose names are not known.
+/// The same for variables whose names are not known.
 const LEFT_OUT: &str =
     "the environment that was read may be without them; an exec into the container gets them";
 /// What each container of a pod has in its environment, unless a process cleared it.
 const ALWAYS: [&str; 2] = ["HOSTNAME", "KUBERNETES_SERVICE_HOST"];
 
 impl Inventory {
-    /// Makes the environment partial where it does not have a variable that the specification of the target's container
-    /// sets: the process cleared or overwrote it, or the agent read another environment. Without the facts of the pod, as
-    /// for an image, nothing changes.
+    /// Makes the environment partial if it does not have a variable that the specification of the target's container sets:
+    /// the process cleared or overwrote it, or the agent read another environment. Without the facts of the pod, as for an
+    /// image, nothing changes.
     ///
-    /// Variables of whole Secrets and `ConfigMap`s (`envFrom`) are not known by name. Where the environment of another process
-    /// was read, and a variable that must be there is not, whoever started that process may have removed those too. An exec gets
-    /// them anew; there those of Secrets are missing where the environment is without what every container has. Variables that
-    /// are optional need not be there.
+    /// Variables of whole Secrets and `ConfigMap`s (`envFrom`) are not known by name. If the environment of another process
+    /// was read, and a variable that must be there is missing, whoever started that process may have removed these too. An
+    /// exec gets them anew; there, variables of Secrets count as missing if the environment does not have the variables of
+    /// every container. Variables that are optional need not be there.
     ///
     /// ```
     /// use scanner_inventory::{Collected, ContainerFacts, EnvSource, Inventory, PodFacts};
@@ -73,7 +73,7 @@ impl Inventory {
         self.env = Collected::with_gaps(data, gaps);
     }
 
-    /// Makes the environment partial where whoever reads it knows that variables of the target are not in it; `items` say
+    /// Makes the environment partial because its reader knows that variables of the target are not in it; `items` say
     /// which, such as `variables of Secret db`.
     pub fn leave_out_of_env(&mut self, items: &[String]) {
         let gaps: Gaps = items.iter().map(|item| left_out(item)).collect();
@@ -89,7 +89,7 @@ fn targets(pod: &PodFacts) -> impl Iterator<Item = &ContainerFacts> {
     pod.containers.iter().filter(|container| container.target)
 }
 
-/// Names that the target's container must have in its environment, and has not; each once.
+/// Names that the target's container must have in its environment but does not have; each once.
 pub fn missing_variables<'a>(pod: &'a PodFacts, seen: &[EnvVar]) -> BTreeSet<&'a str> {
     let seen: BTreeSet<&str> = seen.iter().map(|variable| variable.name.as_str()).collect();
     let variables = targets(pod).flat_map(|container| &container.env);

@@ -1,10 +1,10 @@
 //! Why a section could not be collected, as agents say it.
 
-/// Errors by which the kernel lets nobody in: EACCES and EPERM.
+/// Errors with which the kernel denies access: EACCES and EPERM.
 const REFUSED: [&str; 2] = ["(os error 13)", "(os error 1)"];
 
-/// Whether a section could not be collected because the agent may not read what it comes from, so that somebody else may: not
-/// where reading failed otherwise.
+/// Whether a section could not be collected because the agent may not read its source, which another user may be able to
+/// read. False if reading failed for another reason.
 ///
 /// ```
 /// use scanner_inventory::is_refusal;

@@ -72,7 +72,7 @@ impl Section {
         Self::Pod,
     ];
 
-    /// What a filesystem without processes does not have.
+    /// Sections that a filesystem without processes does not have.
     pub const OF_PROCESSES: [Self; 7] = [
         Self::Identity,
         Self::Processes,
@@ -147,23 +147,23 @@ pub struct FileSelector {
     /// Whether capabilities of regular files are wanted too. Only a probe reads them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub capabilities: bool,
-    /// Whether it is wanted when their contents were last written. No check reads it.
+    /// Whether the times at which their contents were last written are wanted too. No check reads them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub times: bool,
-    /// Whether a named path that is a link is looked at where it leads, within the root. One that leads nowhere is absent.
+    /// Whether links in named paths are followed, within the root. A link that leads nowhere counts as absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub follow: bool,
 }
 
-/// Largest file in bytes that an agent takes a digest of. Of a larger one it takes none.
+/// Largest file in bytes of which an agent takes a digest. Larger ones get none.
 pub const MAX_DIGEST: u64 = 1 << 30;
 
 impl FileSelector {
-    /// Whether `entry` is in this selection, exactly as the agents' broader search may not be.
+    /// Whether `entry` is in this selection. This is exact; an agent may search more broadly.
     pub fn matches(&self, entry: &FileEntry) -> bool {
         let by_place = if self.walks() {
-            // What another selection named and is not there is nothing that a walk finds.
+            // A walk never finds a file that another selection named and that does not exist.
             entry.exists
                 && !entry.followed
                 && (self.under.is_empty()
@@ -172,7 +172,7 @@ impl FileSelector {
                         .iter()
                         .any(|dir| entry.path.is_below_literal(dir)))
         } else {
-            // What is no link leads to itself.
+            // A path that is not a link leads to itself.
             let asked = if self.follow {
                 entry.followed || entry.kind != FileKind::Symlink
             } else {
@@ -191,7 +191,7 @@ impl FileSelector {
             && (self.name.is_empty() || self.keeps_name(&entry.path))
     }
 
-    /// Whether a walk of this selection may come by `path`, whatever is there.
+    /// Whether a walk of this selection may reach `path`, whatever is there.
     pub(crate) fn may_walk_by(&self, path: &FilePath) -> bool {
         let below = |dir: &String| path.is_below_literal(dir);
         self.walks()
@@ -208,7 +208,7 @@ impl FileSelector {
         self.name.iter().any(|glob| glob::matches(glob, name))
     }
 
-    /// Whether this selection asks for something that is in `entry`, and `entry` is without it.
+    /// Whether this selection asks for contents of `entry` that `entry` does not have.
     pub fn misses(&self, entry: &FileEntry) -> bool {
         let is_missing = match entry.kind {
             FileKind::File => {
@@ -237,7 +237,7 @@ impl FileSelector {
     }
 }
 
-/// What an agent is asked to collect, all at once.
+/// Everything that an agent is asked to collect.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct InventoryRequest {
@@ -247,14 +247,14 @@ pub struct InventoryRequest {
     pub files: Vec<FileSelector>,
     /// Names of commands to look for on the standard paths.
     pub commands: BTreeSet<String>,
-    /// Whether the agent compares the target at its end with how it was at its start.
+    /// Whether the agent compares the target at its end with the target at its start.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub changes: bool,
-    /// Whether it is wanted which package owns each file. Only a probe says so, and no check reads it.
+    /// Whether the package that owns each file is wanted. Only a probe reports it, and no check reads it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub owners: bool,
-    /// Whether walks stay on the filesystem where they start, for who compares it with another one: what is mounted below
-    /// is then no gap.
+    /// Whether walks stay on the filesystem where they start, for a comparison with another filesystem: mounts below are
+    /// then not a gap.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub one_filesystem: bool,
 }
@@ -290,7 +290,7 @@ impl InventoryRequest {
         )
     }
 
-    /// The same request of a running target: the agent also reports what changed meanwhile.
+    /// The same request for a running target: the agent also reports what changed meanwhile.
     #[must_use]
     pub fn comparing(&self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Files that a selection finds, and whether it could find them all: one rule for every engine.
+//! The files that a selection finds, and whether it could find them all: one rule for every engine.
 
 use std::collections::HashMap;
 
@@ -29,10 +29,10 @@ pub enum Selection<'a> {
 }
 
 impl Inventory {
-    /// What `selector` finds, for an engine that fails on what it finds.
+    /// What `selector` finds, for an engine whose check fails if anything is found.
     ///
-    /// A finding in a part of the files is a finding; nothing in a part of them is nothing known. What is missing counts
-    /// only where the selection asks for it: a digest that could not be taken matters to who asks for digests.
+    /// A file that was found in a part of the files is a finding; no file in a part of them proves nothing. What is missing
+    /// counts only where the selection asks for it: a digest that could not be taken matters to who asks for digests.
     ///
     /// ```
     /// use scanner_inventory::{
@@ -96,9 +96,9 @@ impl Inventory {
         }
     }
 
-    /// Every file that one of `selectors` matches, each once; also those that are named and are not there.
+    /// Every file that one of `selectors` matches, each once, including named files that do not exist.
     pub fn matching(&self, selectors: &[FileSelector]) -> Vec<&FileEntry> {
-        // Selections of several checks meet in one file, which an agent then reports more than once.
+        // One file may be in the selections of several checks; an agent then reports it more than once.
         let mut seen = HashMap::new();
         let all = self.files.data().into_iter().flatten();
         all.filter(|file| selectors.iter().any(|s| s.matches(file)))
@@ -106,8 +106,8 @@ impl Inventory {
             .collect()
     }
 
-    /// How completely the files were collected for who asks for these alone: what is missing in other files, or is not
-    /// asked for, does not count.
+    /// How completely the files were collected for these selections alone: gaps in other files, or in what they do not ask
+    /// for, do not count.
     pub fn coverage_of(&self, selectors: &[FileSelector]) -> Coverage {
         let Coverage::Partial { gaps } = self.files.coverage() else {
             return self.files.coverage();
@@ -115,13 +115,13 @@ impl Inventory {
         let mut listed = self.files.data().into_iter().flatten();
         let misses = listed.any(|file| selectors.iter().any(|s| s.misses(file)));
         let touched = gaps.only(|gap| {
-            // Where every file is listed, at most contents are missing.
+            // If every file is listed, at most contents are missing.
             let of_contents = self.files_listed || gap.attribute.is_some();
             let asked = misses || !of_contents;
             let hides = |s: &&FileSelector| s.overlaps(gap) && !self.shows(s, gap);
             asked && selectors.iter().any(|s| hides(&s))
         });
-        // Something is missing, and nobody said where.
+        // Something is missing at an unknown place.
         let unplaced = !self.files_listed && gaps.iter().all(|gap| gap.attribute.is_some());
         if unplaced {
             return Coverage::Partial { gaps };
@@ -133,7 +133,7 @@ impl Inventory {
         }
     }
 
-    /// Those of `filled`, which the target's image filled, that `selectors` ask for: what the target did show is its own.
+    /// The gaps of `filled`, which the target's image filled, that `selectors` ask for.
     pub fn filled_for(&self, selectors: &[FileSelector], filled: &Gaps) -> Gaps {
         filled.only(|gap| {
             let mut asking = selectors.iter();
@@ -141,8 +141,8 @@ impl Inventory {
         })
     }
 
-    /// Whether all that a selection of files by name asks for at a shut directory is the directory itself, which was seen:
-    /// its mode and owner are known, whoever may look into it.
+    /// Whether a selection of files by name asks only for the shut directory itself, which was seen: its mode and owner are
+    /// known.
     fn shows(&self, selector: &FileSelector, gap: &Gap) -> bool {
         let is_shut = matches!(gap.kind, GapKind::NotListable | GapKind::NotSearchable);
         let (Some(place), true, None) = (&gap.path, is_shut, gap.attribute) else {

@@ -9,13 +9,13 @@ use crate::{
     AgentInfo, Changes, Collected, Coverage, FileEntry, FromImage, Gap, GapKind, Gaps, Inventory,
 };
 
-/// What resolves when something was taken and there is room for more.
+/// Resolves when something was taken and there is room for more.
 pub type Taken<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Receives an inventory as it comes.
 ///
-/// Wait for each of these futures before the next call: a sink may need time, as one does whose readers evaluate what they
-/// are given, and one that is not waited for may lose what it was given.
+/// Wait for each of these futures before the next call: a sink may need time, for example if its readers evaluate what they
+/// get, and a sink that is not waited for may lose data.
 pub trait InventorySink: Send {
     /// Takes every section but the files. Called once, before the first file.
     fn sections(&mut self, inventory: Inventory) -> Taken<'_>;
@@ -27,7 +27,7 @@ pub trait InventorySink: Send {
     fn end(&mut self, files: FilesEnd) -> Taken<'_>;
 }
 
-/// The end of a stream: how completely the files were collected, and what is known at the end alone.
+/// The end of a stream: how completely the files were collected, and what is known only at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FilesEnd {
@@ -35,11 +35,11 @@ pub struct FilesEnd {
     pub coverage: Coverage,
     /// Whether every selected file was among them, so that at most contents are missing.
     pub listed: bool,
-    /// The agent, where the sections did not have all about it.
+    /// The agent, if the sections did not have everything about it.
     pub agent: Option<AgentInfo>,
-    /// What changed while the agent looked, where the sections did not have it.
+    /// What changed while the agent looked, if the sections did not have it.
     pub changes: Collected<Changes>,
-    /// All that was read from the target's image, where the scan reads there what the target does not show.
+    /// What was read from the target's image, if the scan reads there what the target does not show.
     pub from_image: Option<FromImage>,
 }
 
@@ -55,7 +55,7 @@ impl FilesEnd {
         }
     }
 
-    /// The end of a list of the same files that `left_out` of them are not in, since it would be too long.
+    /// The end of a list of the same files that leaves out `left_out` of them because it would be too long.
     #[must_use]
     pub fn cut(mut self, left_out: u64) -> Self {
         if left_out > 0 {

@@ -11,14 +11,14 @@ use crate::{
     tree::Tree,
 };
 
-/// Looks at parts of the ways to homes, of all accounts together.
+/// Most looks at parts of the paths to homes, for all accounts together.
 const MAX_LOOKS: u32 = 50_000;
 
 /// Files that only targets with glibc have; in folders of Debian's architectures too.
 const GLIBC: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
 
-/// Writes every line of an account file, with the reader's word for one without fields: a C library reads a line in its
-/// own way. `line` takes the name, the password and the rest.
+/// Writes every line of an account file; a line without fields becomes the character that the reader expects. Each C
+/// library reads a line in its own way. `line` takes the name, the password and the rest.
 fn each(
     root: &dyn Tree,
     path: &str,
@@ -32,7 +32,7 @@ fn each(
             libraries(root, out)?;
         }
         let mut found = match text {
-            // What cannot be read is sent as a line that the reader counts.
+            // A line that cannot be read is sent as one that the reader counts.
             None => b"?".to_vec(),
             Some(text) => match cut(text) {
                 Some((name, rest)) => {
@@ -55,7 +55,7 @@ fn each(
     })
 }
 
-/// Says which C libraries the root has.
+/// Writes which C libraries the root has.
 fn libraries(root: &dyn Tree, out: &mut impl Write) -> io::Result<()> {
     let names = |dir: &str| root.names(dir).unwrap_or_default();
     let is_there = |path: &str| matches!(root.meta(path), Ok(Some(_)));
@@ -86,7 +86,7 @@ fn cut(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&line[..at], &line[at + 1..]))
 }
 
-/// A line that is empty or a comment, and any other.
+/// The character for a line without fields: an empty one or a comment, or any other.
 fn without_fields(line: &[u8]) -> &'static [u8] {
     let blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c);
     match line.iter().find(|byte| !blank(byte)) {
@@ -116,13 +116,13 @@ pub(crate) fn users(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
 /// Where the homes of accounts are.
 struct Homes<'a> {
     finder: Finder<'a>,
-    /// Whether there were no looks left for one of them.
+    /// Whether the looks ran out before one of them.
     is_spent: bool,
 }
 
 impl Homes<'_> {
-    /// The line before that of an account whose home is another directory than its text names, since links lead there, or cannot
-    /// be seen. When there are no looks left, the first such account stands for all.
+    /// The line before that of an account whose home leads to another directory through links, or cannot be followed. When
+    /// no looks are left, the first such account stands for all.
     fn leads(&mut self, rest: &[u8]) -> Vec<u8> {
         let home = rest.split(|byte| *byte == b':').nth(3).unwrap_or_default();
         let home = home.split(|byte| *byte <= 1).next().unwrap_or_default();
@@ -176,7 +176,7 @@ pub(crate) fn os(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
     ))
 }
 
-/// Writes a line that starts with one of `keys`, and one that is too long as what the reader counts.
+/// Writes a line that starts with one of `keys`; a line that is too long becomes one that the reader counts.
 fn field(line: Option<&str>, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
     match line {
         Some(line) if keys.iter().any(|key| line.starts_with(key)) => writeln!(out, "{line}"),

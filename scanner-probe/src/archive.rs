@@ -1,7 +1,7 @@
 //! Reads an image from an archive: an OCI image layout in a tar file, or what `docker save` wrote.
 //!
-//! Every blob that is read is compared with the digest by which it is named, and every layer with the
-//! configuration of the image. An archive that says in two ways what its image is says the same twice.
+//! Every blob that is read is compared with the digest by which it is named, and every layer with the configuration of the
+//! image. If an archive describes its image in two ways, both must agree.
 
 mod blob;
 mod fault;
@@ -29,13 +29,13 @@ const MAX_LAYERS: usize = 512;
 /// one several times.
 const MAX_UNPACKED: u64 = 128 << 30;
 
-/// Reads the image in `path`; of an image for several platforms the one for this machine.
-/// Digests of its files are taken if they are wanted.
+/// Reads the image in `path`; of an image for several platforms, the one for this machine. Digests of its files are taken
+/// if they are wanted.
 ///
 /// # Errors
 ///
-/// Fails when it is not an archive of an image, when it holds several or disagrees with itself, when a blob is
-/// not what its digest says, and when a container runtime would refuse it.
+/// Fails when it is not an archive of an image, when it holds several images or contradicts itself, when a blob does not
+/// match its digest, and when a container runtime would refuse it.
 pub fn open(path: &Path, digests: bool) -> io::Result<Layers> {
     let mut blobs = Blobs::open(path)?;
     let Image { layers, manifest } = image::of(&mut blobs)?;
@@ -48,7 +48,7 @@ pub fn open(path: &Path, digests: bool) -> io::Result<Layers> {
     for layer in &layers {
         read(&mut blobs, layer, &mut left, |plain| whole.add(plain))?;
     }
-    // What links lead to is known only now.
+    // Only now is it known where links lead.
     let mut left = MAX_UNPACKED;
     for (number, missing) in whole.missing() {
         if let Some(layer) = layers.get(number) {
@@ -69,13 +69,13 @@ fn read(
     let mut packed = Hashed::new(blobs.read(&layer.name)?, MAX_UNPACKED);
     let mut plain = Hashed::new(unpack(&mut packed)?, *left);
     let taken = take(&mut plain);
-    // What follows the end of the archive belongs to the digests too.
+    // Bytes after the end of the archive belong to the digests too.
     let drained = io::copy(&mut plain, &mut io::sink());
     let complete = drained.is_ok();
     *left = plain.left();
     let sum = plain.sum();
     io::copy(&mut packed, &mut io::sink())?;
-    // A layer that was changed is that, whatever else is wrong with it.
+    // A changed layer is reported as changed, whatever else is wrong with it.
     let packed = packed.sum();
     if layer
         .packed

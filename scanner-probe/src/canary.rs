@@ -22,19 +22,18 @@ use rustix::{
 /// Abstract socket (unix(7)) on which the barrier waits; it exists in this pod's network only.
 const BARRIER: &str = "secure-scan-barrier";
 const GO: &[u8; 2] = b"go";
-/// Variable with the address of the node that runs this pod.
+/// Environment variable with the address of the node that runs this pod.
 const NODE: &str = "SECURE_SCAN_NODE";
-/// Port of every node's kubelet, which answers where nothing keeps a pod from it.
+/// Port of every node's kubelet, which answers unless something isolates the pod.
 const KUBELET: u16 = 10250;
-/// Commands of one conversation.
+/// Most commands of one conversation.
 const MAX_COMMANDS: usize = 1000;
 
 fn barrier_address() -> Result<Local, String> {
     Local::from_abstract_name(BARRIER).map_err(|e| e.to_string())
 }
 
-/// Ends well once it is asked to, and badly at its deadline: what starts after it never starts by
-/// itself.
+/// Succeeds once it is asked to go on, and fails at its deadline: the containers after it never start by themselves.
 pub(crate) fn barrier(limit: Duration) -> Result<(), String> {
     let started = Instant::now();
     let listener = UnixListener::bind_addr(&barrier_address()?).map_err(|e| e.to_string())?;
@@ -53,7 +52,7 @@ pub(crate) fn barrier(limit: Duration) -> Result<(), String> {
         }
         let (stream, _) = match listener.accept() {
             Ok(accepted) => accepted,
-            // Whoever wanted to connect is gone again.
+            // The client that wanted to connect is gone again.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => return Err(error.to_string()),
         };
@@ -67,8 +66,8 @@ pub(crate) fn barrier(limit: Duration) -> Result<(), String> {
     }
 }
 
-/// Answers `try` with the state of every address and `who` with what confines this container, opens the
-/// barrier on `go`, and ends with its input.
+/// Answers `try` with the state of every address and `who` with the confinement of this container, opens the barrier on
+/// `go`, and ends with its input.
 pub(crate) fn canary(timeout: &str, addresses: &[&str]) -> Result<(), String> {
     let timeout = timeout
         .parse()
@@ -122,7 +121,7 @@ fn kubelet() -> Option<SocketAddr> {
     Some(SocketAddr::new(node, KUBELET))
 }
 
-/// What the kernel says of this process, whose container is the barrier's: proc(5), `status` and `attr`.
+/// What the kernel reports about this process in the barrier's container: proc(5), `status` and `attr`.
 fn confined() -> Result<String, String> {
     let status = fs::read_to_string("/proc/self/status").map_err(|e| e.to_string())?;
     let field = |name: &str| {
@@ -130,7 +129,7 @@ fn confined() -> Result<String, String> {
         let first = line.and_then(|rest| rest.split_whitespace().next());
         first.unwrap_or("-").to_owned()
     };
-    // Where no security module keeps it, the file is not there or cannot be read.
+    // Without such a security module, the file does not exist or cannot be read.
     let profile = fs::read_to_string("/proc/self/attr/apparmor/current")
         .or_else(|_| fs::read_to_string("/proc/self/attr/current"))
         .unwrap_or_default();

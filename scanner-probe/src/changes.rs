@@ -1,4 +1,4 @@
-//! What a target is at one moment, to be compared with another: processes, listening sockets, files.
+//! The state of a target at one moment, to be compared with another: processes, listening sockets, files.
 
 use std::io::{self, Write};
 
@@ -42,7 +42,7 @@ impl Moment {
                     let stat = stat.trim_end().replace('\n', "?");
                     moment.lines.push(format!("p {stat}"));
                 }
-                // One that ended since it was listed is not there.
+                // A process that ended since it was listed is left out.
                 Err(error) if is_gone(&error) => {}
                 Err(_) => unread = true,
             }

@@ -27,7 +27,7 @@ const USUAL: [&str; 6] = [
 /// Most directories that are searched; the shell collector has the same limit.
 const MAX_DIRECTORIES: usize = 64;
 
-/// Writes where each of `names` is, if anywhere. A place that cannot be looked into is a gap: a program may be there.
+/// Writes where each of `names` is, if anywhere. A directory that cannot be searched is a gap: a program may be there.
 pub(crate) fn commands(
     subject: &Subject,
     names: &BTreeSet<String>,
@@ -53,7 +53,7 @@ pub(crate) fn commands(
             match is_program(root, &place) {
                 Ok(true) => found = Some(place),
                 Ok(false) => {}
-                // Where the name itself is not seen, no other one is.
+                // If this name cannot be looked up, no other name there can.
                 Err(error) if root.meta(place.as_text()).is_err() => {
                     gaps.add(Gap::new(refusal(error)).at(dir.clone()));
                     return false;
@@ -75,7 +75,8 @@ pub(crate) fn commands(
     Ok(End::Partial(gaps, reason))
 }
 
-/// The directories that are searched, each once. What is relative is the directory that the target happens to work in.
+/// The directories that are searched, each once. Relative ones are left out: they depend on the working directory of the
+/// target.
 fn directories(path: &[u8], gaps: &mut Gaps) -> Vec<FilePath> {
     let mut all: Vec<FilePath> = USUAL.map(FilePath::from).into();
     for entry in path.split(|byte| *byte == b':') {

@@ -1,4 +1,4 @@
-//! What is in a file: its digest, read without a trace and within bounds, or where a link leads.
+//! The contents of a file: its digest, read without a trace and within bounds, or the target of a link.
 
 use std::{
     cell::Cell,
@@ -19,7 +19,7 @@ use crate::tree::{Contents, Inode, inode};
 
 /// Longest attribute of capabilities, see `XATTR_CAPS_SZ_3` in `linux/capability.h`.
 const MAX_CAPABILITY: usize = 24;
-/// Bytes of all files of an answer that are read for digests.
+/// Most bytes of all files of an answer that are read for digests.
 const MAX_TOTAL: u64 = 64 << 30;
 /// Filesystems whose files are made as they are read, see statfs(2): reading one may have effects,
 /// wait, or never end, and there is nothing in it to compare. In order proc, sysfs, debugfs,
@@ -40,7 +40,7 @@ const MADE: [u64; 13] = [
     0x6165_676c,
 ];
 
-/// Reads what is in files, within one limit for all of them.
+/// Reads contents of files, within one limit for all of them.
 #[derive(Debug)]
 pub(crate) struct Reader {
     left: Cell<u64>,
@@ -55,7 +55,7 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// What is in `name` of the directory `dir`, links not followed, if that is still what was `seen`.
+    /// The contents of `name` in the directory `dir`, links not followed, if it is still the file that was `seen`.
     pub(crate) fn of(
         &self,
         dir: BorrowedFd<'_>,
@@ -71,7 +71,7 @@ impl Reader {
         name: impl Arg + Copy,
         seen: Option<Inode>,
     ) -> Result<Contents, Errno> {
-        // Looked at before it is opened: opening a device or a FIFO has effects.
+        // Checked before it is opened: opening a device or a FIFO has effects.
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let place = openat(dir, name, flags, Mode::empty())?;
         let before = fstat(&place)?;
@@ -104,8 +104,8 @@ impl Reader {
     }
 }
 
-/// Attribute `security.capability` of the regular file `name` of `dir`, links not followed; empty when it
-/// has none, `None` when that cannot be known. Nothing is opened for reading.
+/// Attribute `security.capability` of the regular file `name` of `dir`, links not followed; empty if it has none, `None` if
+/// that cannot be known. Nothing is opened for reading.
 pub(crate) fn capability(
     dir: BorrowedFd<'_>,
     name: impl Arg + Copy,
@@ -127,7 +127,7 @@ pub(crate) fn capability(
     }
 }
 
-/// Opens for reading what `place` names, without changing its time of access where that is allowed.
+/// Opens what `place` names for reading, without changing its access time if that is allowed.
 fn reopen(place: &impl std::os::fd::AsFd) -> Result<File, Errno> {
     let path = format!("/proc/self/fd/{}", place.as_fd().as_raw_fd());
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;

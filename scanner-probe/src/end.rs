@@ -3,7 +3,7 @@
 use rustix::io::Errno;
 use scanner_inventory::{Gap, GapKind, Gaps};
 
-/// Whether all of it is in the answer.
+/// Whether the whole section is in the answer.
 pub(crate) enum End {
     Ok,
     /// What is missing, and why.
@@ -12,7 +12,7 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// So many items are missing, it is not known where.
+    /// That many items are missing at unknown places.
     pub(crate) fn partial(lost: u64, reason: String) -> Self {
         let mut gaps = Gaps::default();
         gaps.add_counted(Gap::new(GapKind::Unknown), lost);

@@ -1,9 +1,10 @@
-//! Which process of a container shows the container's root: one that left it shows a root of its own making.
+//! Which process of a container shows the container's root: a process that left the container shows a root of its own
+//! making.
 //!
 //! A process leaves its container by unshare(2), `setns(2)`, `pivot_root(2)` or chroot(2). Containers of one pod share a
-//! user namespace, so that a process in another one than this probe left, whatever it mapped there. Without a user
-//! namespace of its own, only chroot(2) is left to one that does not hold `CAP_SYS_ADMIN`; that is seen by the directory
-//! above the root. One that does hold it can make a mount namespace that looks like any other: nothing shows it.
+//! user namespace, so a process in another one than this probe's has left, whatever it mapped there. Without a user
+//! namespace of its own, a process without `CAP_SYS_ADMIN` can only use chroot(2), which the directory above the root
+//! shows. A process with that capability can make a mount namespace that looks like any other: nothing shows this.
 
 use std::{
     fs::{File, metadata},
@@ -20,9 +21,9 @@ use crate::{
     root::Root,
 };
 
-/// How often a process is looked at that changes while it is looked at.
+/// How often a process is read again that changes meanwhile.
 const MAX_TRIES: u32 = 20;
-/// Processes that are named in an error at most.
+/// Most processes that are named in an error.
 const NAMED: usize = 5;
 
 /// Where a process is.
@@ -30,9 +31,9 @@ const NAMED: usize = 5;
 struct Place {
     /// Inode number of its user namespace; `None` where the kernel has no such file.
     user: Option<u64>,
-    /// The same of its mount namespace.
+    /// The same for its mount namespace.
     mount: Option<u64>,
-    /// What is mounted at its root; `None` where its root is a mere directory.
+    /// What is mounted at its root; `None` if its root is only a directory.
     root: Option<RootMount>,
 }
 
@@ -50,9 +51,9 @@ pub(crate) struct RootMount {
 pub enum NotInside {
     /// No process of the container is visible.
     None,
-    /// The kernel does not show the first process, or its root is a mere directory.
+    /// The kernel does not show the first process, or its root is only a directory.
     Hidden(String),
-    /// Every process that could be looked at left the container; each is named.
+    /// Every process that could be read has left the container; each is named.
     Left(String),
 }
 
@@ -91,7 +92,7 @@ impl Process {
         })
     }
 
-    /// Whether it is that process still, where it was.
+    /// Whether it is still that process at the same place.
     ///
     /// # Errors
     ///
@@ -101,7 +102,7 @@ impl Process {
         Ok(now.started == self.started && now.place == self.place)
     }
 
-    /// Another process of its number, elsewhere.
+    /// Another process with its number, at another place.
     #[cfg(test)]
     pub(crate) fn another(&self) -> Self {
         Self {
@@ -119,8 +120,8 @@ impl Process {
         self.place.root.as_ref() == root
     }
 
-    /// How it left since, where it did: what was read of it then may not be of its container. One that ended did not,
-    /// unless another one has its number.
+    /// How it left since, if it did: what was read from it may then not be from its container. A process that ended has not
+    /// left, unless another one has its number.
     pub fn has_left(&self) -> Option<String> {
         match Self::of(self.pid) {
             Ok(now) if now.started != self.started => Some(format!(
@@ -141,11 +142,11 @@ impl Process {
     }
 }
 
-/// Opens the root of a container: that of its lowest process which is where this probe sees that containers are.
+/// Opens the root of a container: that of its lowest process that is where this probe knows containers to be.
 ///
 /// # Errors
 ///
-/// Fails when no process shows it, and says why; never opens the root of one that left.
+/// Fails when no process shows it, and says why; never opens the root of a process that left.
 pub fn open(container: &str) -> Result<Inside, NotInside> {
     let own = Place::of("self")
         .map_err(|e| NotInside::Hidden(format!("cannot see where this probe is: {e}")))?;
@@ -201,7 +202,7 @@ fn of_process(pid: u32, own: &Place) -> Result<(Root, Process), Not> {
         let root = Root::open(Path::new(&format!("/proc/{pid}/root")))
             .map_err(|error| not_seen(&error))?;
         let same = before.now().map_err(|error| not_seen(&error))?;
-        // What was opened must be what was looked at: a process can come and go between two roots.
+        // The opened root must be the one that was checked: a process can switch between two roots.
         if !same || !is_of(&root, &before.place).map_err(|error| not_seen(&error))? {
             continue;
         }
@@ -241,7 +242,7 @@ fn place_of_container(own: &Place, place: &Place) -> Result<(), Not> {
     let Some(root) = &place.root else {
         return Err(Not::Jailed);
     };
-    // A probe that cannot say of itself what is mounted at its root has nothing to compare.
+    // A probe that does not know what is mounted at its own root has nothing to compare.
     let Some(known) = &own.root else {
         return Ok(());
     };
@@ -274,14 +275,15 @@ fn is_of(root: &Root, place: &Place) -> io::Result<bool> {
     let info = read(&format!("/proc/self/fdinfo/{}", root.dir.as_raw_fd()))?;
     let mut lines = info.lines();
     let id = lines.find_map(|line| line.strip_prefix("mnt_id:"));
-    // A sandbox such as gVisor does not say it.
+    // A sandbox such as gVisor does not report it.
     let Some(id) = id.map(str::trim) else {
         return Ok(true);
     };
     Ok(place.root.as_ref().is_some_and(|root| root.id == id))
 }
 
-/// Whether there is nothing above a root: above the place of a chroot(2) there is, also where something is mounted there.
+/// Whether there is nothing above a root. Above the root of a chroot(2) there is something, even if something is mounted
+/// there.
 fn is_top(root: &Root) -> io::Result<bool> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let above = openat(root.dir.as_fd(), "..", flags, Mode::empty())?;
@@ -318,7 +320,7 @@ fn namespace(name: &str, kind: &str) -> io::Result<Option<u64>> {
     }
 }
 
-/// The mount at `/`; of several at one place the last one is seen.
+/// The mount at `/`; of several at one place, the last one is visible.
 pub(crate) fn root_of(mountinfo: &str) -> Option<RootMount> {
     let of_line = |line: &str| {
         let mut fields = line.split(' ');

@@ -1,8 +1,8 @@
 //! Packages of languages: what npm, pip, gem and Maven left in the file system, found by one walk of the
 //! whole root.
 //!
-//! Only what says its own name is reported: there is no database of these, and what was bundled into one
-//! file or linked into a program is not seen.
+//! Only packages that state their own name are reported: there is no database of them, and packages that were bundled into
+//! one file or linked into a program are not found.
 
 mod java;
 mod manifest;
@@ -25,11 +25,11 @@ use crate::{
 
 use package::Package;
 
-/// Packages that are reported: each is a line, and the reader of an answer takes 50,000 of a section.
+/// Most packages that are reported: each is a line, and the reader of an answer accepts 50,000 for a section.
 const MAX_PACKAGES: u64 = 40_000;
-/// Files that are looked into.
+/// Most files that are read.
 const MAX_FILES: u64 = 200_000;
-/// Bytes that are read of all of them together.
+/// Most bytes that are read of all of them together.
 const MAX_READ: u64 = 1 << 30;
 /// Longest `package.json` that is read, in bytes.
 const MAX_JSON: u64 = 1 << 20;
@@ -39,7 +39,7 @@ const MAX_HEADER: u64 = 64 << 10;
 const MAX_TEXT: usize = 255;
 /// Longest path, in bytes, as in Linux.
 const MAX_PATH: usize = 4096;
-/// Names of the files that are looked at; where they lie decides.
+/// Names of the files that are considered; their place decides.
 const NAMES: [&str; 6] = [
     "package.json",
     "METADATA",
@@ -60,7 +60,7 @@ pub(crate) fn is_read(path: &str, size: u64) -> bool {
     }
 }
 
-/// What a file is by its place.
+/// The kind of a file, by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Npm,
@@ -93,7 +93,7 @@ impl Kind {
     }
 }
 
-/// Whether a name of a package of Python ends so: Python takes letters of any size.
+/// Whether the name of a Python package has that ending: Python ignores case.
 fn ends(name: &str, ending: &str) -> bool {
     let at = name.len().checked_sub(ending.len());
     let found = at.and_then(|at| name.get(at..));
@@ -130,7 +130,7 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut dyn Write) -> io::Result<End> 
     })
 }
 
-/// Takes the lines of a walk, and looks into each file as it comes: nothing is kept.
+/// Takes the lines of a walk, and reads each file as it comes: nothing is kept.
 struct Look<'a> {
     root: &'a dyn Tree,
     out: &'a mut dyn Write,
@@ -164,7 +164,7 @@ impl Write for Look<'_> {
 }
 
 impl Look<'_> {
-    /// Counts what was not looked at. A few reasons say enough, and a hostile root has as many as it likes.
+    /// Counts what was not read. A few reasons are enough, and a hostile root can cause any number of them.
     fn lose(&mut self, what: &str, why: &str) {
         self.lost += 1;
         if self.reasons.len() < 5 {
@@ -190,13 +190,13 @@ impl Look<'_> {
         if kind == Kind::Gem {
             return match manifest::gem(path) {
                 Some(package) => self.emit(package, path),
-                // One without a version is part of what is being developed.
+                // A package without a version is one that is being developed.
                 None => Ok(()),
             };
         }
         let file = match self.root.open(path) {
             Ok(Some(file)) => file,
-            // It went away meanwhile.
+            // The file has disappeared meanwhile.
             Ok(None) => {
                 self.lose(path, "cannot be found again");
                 return Ok(());
@@ -220,7 +220,7 @@ impl Look<'_> {
         self.emit(package, path)
     }
 
-    /// What is read of a file; `None` when that fails, or it is longer than what is read.
+    /// Reads a file; `None` if that fails, or if the file is longer than the limit.
     fn read(&self, file: &dyn ReadAt, kind: Kind) -> Option<Vec<u8>> {
         let size = match kind {
             Kind::Npm if file.size() > MAX_JSON => return None,
@@ -282,7 +282,7 @@ impl Look<'_> {
     }
 }
 
-/// As a field of a line: nothing in it ends the field or the line.
+/// The text as a field of a line, in which nothing ends the field or the line.
 fn clean(text: &str) -> String {
     let plain = |c: char| if c.is_control() { '?' } else { c };
     text.chars().map(plain).collect()

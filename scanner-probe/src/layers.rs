@@ -1,7 +1,7 @@
 //! The root filesystem that the layers of an image make together, without unpacking it to a disk.
 //!
-//! It is what containerd's `archive.Apply` would unpack, one layer after the other, for root: the same
-//! names, links, owners and permissions, whoever reads it. What that refuses is refused.
+//! It is what containerd's `archive.Apply` would unpack for root, one layer after the other: the same names, links, owners
+//! and permissions, whoever reads it. Everything that containerd refuses is refused.
 
 mod acl;
 mod apply;
@@ -35,7 +35,7 @@ use crate::{
     tree::{self, Contents, Meta, ReadAt, Tree},
 };
 
-/// A root filesystem in memory: what is in its files is kept only where an inventory reads it.
+/// A root filesystem in memory: contents of files are kept only if an inventory reads them.
 #[derive(Debug, Default)]
 pub struct Layers {
     inodes: Inodes,
@@ -46,10 +46,10 @@ pub struct Layers {
     steps: Steps,
     /// Bytes of holes that were read.
     holes: u64,
-    /// Where runtimes that unpack each layer by itself have something else.
+    /// Places at which runtimes that unpack each layer by itself have something else.
     elsewhere: Gaps,
     former: Former,
-    /// Digest of the image's manifest, where the archive has one that was verified.
+    /// Digest of the image's manifest, if the archive has one that was verified.
     pub(crate) manifest: Option<String>,
 }
 
@@ -72,14 +72,14 @@ impl Layers {
     ///
     /// # Errors
     ///
-    /// Fails when a container runtime would refuse it, when it has too many files or leads through links
-    /// without end, and where what is unpacked would depend on the machine.
+    /// Fails when a container runtime would refuse it, when it has too many files or leads through links without end, and
+    /// if the result would depend on the machine.
     pub fn add(&mut self, layer: impl Read) -> io::Result<()> {
         self.apply(layer)
     }
 
-    /// Files that an inventory reads and whose bytes were not kept as they passed: those behind links,
-    /// and those for which there was no room. By layer and place in it.
+    /// Files that an inventory reads but whose bytes were not kept as they passed: files behind links, and files for which
+    /// there was no room. By layer and place in it.
     pub(crate) fn missing(&self) -> Missing {
         let mut missing = Missing::new();
         let mut room = MAX_KEPT.saturating_sub(self.inodes.kept);
@@ -152,7 +152,7 @@ impl Layers {
         Ok(found.map(|id| self.inodes.get(id)))
     }
 
-    /// What is in the regular file at `path`; `None` when there is none.
+    /// The contents of the regular file at `path`; `None` if there is none.
     fn bytes(&self, path: &str) -> Result<Option<&[u8]>, Errno> {
         let Some(inode) = self.look_up(path, true)? else {
             return Ok(None);
@@ -256,8 +256,8 @@ impl Tree for Layers {
 }
 
 impl Layers {
-    /// Directories below which to look that lie behind links, as /home on some systems does: what is in
-    /// them has another name where it lies. Also those that cannot be read.
+    /// Directories to walk that lie behind links, such as /home on some systems: their files have another name where they
+    /// really are. Also those that cannot be read.
     fn starts_behind_links(&self, selectors: &[&FileSelector]) -> (Vec<(Vec<u8>, Id)>, Gaps) {
         let (mut behind, mut gaps) = (Vec::<(Vec<u8>, Id)>::new(), Gaps::default());
         for start in tree::starts(selectors) {
@@ -270,7 +270,7 @@ impl Layers {
             let Some(link) = ends.rev().find(is_link) else {
                 continue;
             };
-            // One that lies below another one is passed there.
+            // A directory below another one is walked with that.
             let above = |(other, _): &(Vec<u8>, Id)| {
                 other.len() >= link && start.starts_with(&[other, &b"/"[..]].concat())
             };
@@ -279,7 +279,7 @@ impl Layers {
             }
             match self.inodes.look_up(&start, true) {
                 Ok(Some(id)) if self.inodes.is_directory(id) => behind.push((start, id)),
-                // Nothing is below what is no directory.
+                // There is nothing below something that is not a directory.
                 Ok(_) => {}
                 Err(_) => {
                     gaps.add(Gap::new(GapKind::NotReadable).at(&start[..]));

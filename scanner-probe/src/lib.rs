@@ -1,7 +1,7 @@
 //! The static agent: inventories a root filesystem and its processes, for containers without tools.
 //!
-//! It answers exactly the compiled request, in the wire format that the shell collector speaks too.
-//! It reads only, runs no program, opens no network connection and keeps one frame in memory.
+//! It answers exactly the compiled request, in the same wire format as the shell collector. It reads only, runs no program,
+//! opens no network connection and keeps one frame in memory.
 
 mod accounts;
 #[cfg(feature = "archive")]

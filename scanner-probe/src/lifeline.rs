@@ -1,4 +1,4 @@
-//! Ends this process with whoever asked it: at its deadline, or when standard input or output is closed at the other end.
+//! Ends this process when its client is gone: at its deadline, or when the other end of standard input or output is closed.
 
 use std::{
     io::{self, Read as _},
@@ -44,8 +44,8 @@ pub(crate) fn request(held: bool) -> Result<InventoryRequest, String> {
     serde_json::from_str(&text).map_err(|e| e.to_string())
 }
 
-/// Ends this process when nobody reads its output any more, and with the end of standard input where the client holds that
-/// open. Also while it reads a large directory and writes nothing.
+/// Ends this process when nobody reads its output any more, and at the end of standard input if the client holds that open.
+/// This also works while it reads a large directory and writes nothing.
 pub(crate) fn end_with_client(held: bool) -> Client {
     let answered = Arc::new(AtomicBool::new(false));
     let done = Arc::clone(&answered);
@@ -66,7 +66,7 @@ pub(crate) fn end_with_client(held: bool) -> Client {
     }
 }
 
-/// Whoever asked.
+/// The client that sent the request.
 pub(crate) struct Client {
     held: bool,
     answered: Arc<AtomicBool>,
@@ -88,7 +88,7 @@ impl Client {
 fn is_over(held: bool) -> bool {
     let (stdin, stdout) = (io::stdin(), io::stdout());
     let (stdin, stdout) = (stdin.as_fd(), stdout.as_fd());
-    // Errors are reported without being asked for: poll(2).
+    // poll(2) reports errors even if no event was requested.
     let mut all = vec![PollFd::from_borrowed_fd(stdout, PollFlags::empty())];
     if held {
         all.push(PollFd::from_borrowed_fd(stdin, PollFlags::IN));
@@ -104,7 +104,7 @@ fn is_over(held: bool) -> bool {
     let input = all
         .get(1)
         .is_some_and(|polled| !polled.revents().is_empty());
-    // What comes after the request has no meaning.
+    // Input after the request has no meaning.
     input
         && match rustix::io::read(stdin, &mut [0; 512]) {
             Ok(count) => count == 0,

@@ -13,8 +13,8 @@ const CHUNK: usize = 64 * 1024;
 /// Longest line in bytes.
 pub(crate) const MAX_LINE: usize = 1 << 20;
 
-/// Gives `take` each line of the regular file at `path` without its end, and `None` for one that is too long. Says whether
-/// there is such a file, or why it cannot be read: what was taken before that is not all of it.
+/// Gives `take` each line of the regular file at `path` without its end, and `None` for one that is too long. Returns
+/// whether there is such a file, or why it cannot be read: the lines before the error are then incomplete.
 ///
 /// # Errors
 ///

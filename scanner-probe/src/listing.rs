@@ -1,8 +1,8 @@
-//! What a directory holds, listed so that it is noticed when names change meanwhile.
+//! The names in a directory, listed so that changes of names meanwhile are noticed.
 //!
 //! A large directory is read in several calls, and a name that moves from what was not read yet to what was read is in none
-//! of them. The kernel sets the change time of a directory whenever its names change. No program can set that time, but for one
-//! that is the filesystem itself (FUSE): such a one shows whatever names it likes, too.
+//! of them. The kernel sets the change time of a directory whenever its names change. No program can set that time, except
+//! one that is the filesystem itself (FUSE), which can show any names anyway.
 
 use std::{
     ffi::CStr,
@@ -16,13 +16,13 @@ use rustix::{
     io::Errno,
 };
 
-/// Bytes that the kernel gives at once.
+/// Bytes that the kernel returns at once.
 const BATCH: usize = 32 << 10;
-/// How far the time of a change may lie before the clock: the kernel takes the one of its last tick.
+/// How far the time of a change may be behind the clock: the kernel uses the time of its last tick.
 const TICK: Duration = Duration::from_millis(20);
 /// How long to wait until a change has another time than those before.
 pub(crate) const STEP: Duration = Duration::from_millis(21);
-/// The same where the filesystem has whole seconds, or every other one.
+/// The same for a filesystem with whole seconds, or with every second one.
 const WHOLE_SECONDS: Duration = Duration::from_secs(2);
 /// Bytes of the number that stands before each name.
 const INODE: usize = size_of::<u64>();
@@ -80,7 +80,8 @@ impl<'d> Listing<'d> {
         }
     }
 
-    /// The next names: all that are left, unless they take more than `room` bytes. What the kernel gives at once always has room.
+    /// The next names: all that are left, unless they take more than `room` bytes. At least one answer of the kernel is
+    /// always taken.
     ///
     /// # Errors
     ///
@@ -90,7 +91,7 @@ impl<'d> Listing<'d> {
         let mut entries = RawDir::new(self.dir, self.buffer.spare_capacity_mut());
         let mut is_begun = false;
         loop {
-            // What the kernel gave is taken as a whole: it goes on after that.
+            // An answer of the kernel is taken as a whole, because the next one continues after it.
             if is_begun && entries.is_buffer_empty() && names.size() >= room {
                 return Ok(names);
             }
@@ -124,12 +125,13 @@ impl<'d> Listing<'d> {
         !self.may_hide(self.changed)
     }
 
-    /// Whether a change at that time may have been followed by another one that left no trace.
+    /// Whether another change may have followed one at that time without a trace.
     fn may_hide(&self, last: Time) -> bool {
         hides(last, self.began) && last <= now()
     }
 
-    /// Starts anew, once the clock has gone on since the last change; whether it did. Where that takes seconds, nobody waits.
+    /// Starts anew once the clock has moved on since the last change, and returns whether it did. If that takes seconds, it
+    /// does not wait.
     ///
     /// # Errors
     ///
@@ -156,8 +158,8 @@ fn hides(last: Time, from: Time) -> bool {
     later(last, step) >= from
 }
 
-/// How long to wait after a change until the next one has another time; `None` where that is long. A time to come is of
-/// another machine's clock.
+/// How long to wait after a change until the next one has another time; `None` where that is long. A time in the future is
+/// from another machine's clock.
 fn until_shown(last: Time, now: Time) -> Option<Duration> {
     if last > now || !hides(last, now) {
         Some(Duration::ZERO)
@@ -186,7 +188,8 @@ impl Moment {
         Self(changed(stat))
     }
 
-    /// Whether a change at this time may have been made after `other`. A time to come is of another machine's clock.
+    /// Whether a change at this time may have been made after `other`. A time in the future is from another machine's
+    /// clock.
     pub(crate) fn may_follow(self, other: Self) -> bool {
         hides(self.0, other.0) && self.0 <= now()
     }

@@ -24,7 +24,7 @@ const USAGE: &str = "usage: wait SECONDS | serve | collect CONTAINER-ID NONCE SE
                      input ends it";
 
 fn main() -> ExitCode {
-    // Memory of this process holds what it read: no core dump. What is limited lower stays so.
+    // The memory of this process holds what it read, so there must be no core dump. A lower limit stays.
     let no_dump = Rlimit {
         current: Some(0),
         maximum: Some(0),
@@ -62,8 +62,8 @@ fn run(args: &[&str]) -> Result<(), Failure> {
     }
 }
 
-/// Why this program fails, and the code that it exits with: [`TARGET_HIDDEN`] when it cannot see the target's
-/// filesystem, [`TARGET_LEFT`] when what it sees is no container's, which the client decides by, and otherwise 1.
+/// Why this program fails, and its exit code, by which the client decides: [`TARGET_HIDDEN`] if it cannot see the target's
+/// filesystem, [`TARGET_LEFT`] if what it sees is not the container's, and otherwise 1.
 struct Failure {
     message: String,
     code: u8,
@@ -95,8 +95,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// Stays for as long as its pod: as a sidecar that was deployed with it. It never wakes up, and holds
-/// nothing, so that it can be scanned like every other container.
+/// Stays for as long as its pod: as a sidecar that was deployed with it. It never wakes up and holds no data, so it can be
+/// scanned like every other container.
 fn serve() -> ! {
     let _ = set_dumpable_behavior(DumpableBehavior::Dumpable);
     loop {
@@ -104,7 +104,7 @@ fn serve() -> ! {
     }
 }
 
-/// How a client asks.
+/// How a client sends its request.
 struct Asked<'a> {
     nonce: &'a str,
     limit: Duration,
@@ -144,7 +144,7 @@ fn collect(container: &str, asked: &Asked<'_>) -> Result<(), Failure> {
     }
 }
 
-/// What `collect` looks at.
+/// The subject of `collect`.
 fn of_container(container: &str) -> Result<(Subject, inside::Process), Failure> {
     let inside = inside::open(container).map_err(|not| match not {
         NotInside::None => Failure::from(
@@ -161,7 +161,7 @@ fn of_container(container: &str) -> Result<(Subject, inside::Process), Failure> 
     Ok((subject, inside.process))
 }
 
-/// What `root` looks at.
+/// The subject of `root`.
 fn of_folder(path: &Path) -> Result<Subject, Failure> {
     let root = Root::open(path).map_err(|error| {
         Failure::with(
@@ -176,7 +176,7 @@ fn of_folder(path: &Path) -> Result<Subject, Failure> {
     })
 }
 
-/// Reads the request from standard input and answers it. What is looked at is opened once the request is there.
+/// Reads the request from standard input and answers it. The subject is opened once the request has arrived.
 fn look(open: impl FnOnce() -> Result<Subject, Failure>, asked: &Asked<'_>) -> Result<(), Failure> {
     lifeline::end_after(asked.limit);
     let request = lifeline::request(asked.held)?;

@@ -9,19 +9,19 @@ use rustix::fs::{AtFlags, StatxFlags, fstatfs, statx};
 pub(crate) enum Mounted {
     /// It holds files: they are walked.
     Entered,
-    /// The kernel makes it up as it is read: nobody has put a file there.
+    /// The kernel generates its files when they are read: nobody has put a file there.
     MadeUp,
-    /// It is mounted by whoever looks into it: not looked at, and said to be missing.
+    /// It would be mounted by looking into it: it is not entered, and reported as a gap.
     Waiting,
-    /// It was asked to stay on the filesystem of its start.
+    /// The walk must stay on the filesystem of its start.
     Left,
 }
 
-/// What statx(2) says of the root of a mount, and says that it knows, since Linux 5.8.
+/// Flag of statx(2) for the root of a mount, since Linux 5.8; it also says whether the kernel knows the flag.
 const MOUNT_ROOT: u64 = 0x2000;
 
-/// Types of statfs(2) of filesystems that the kernel makes up; see `linux/magic.h`. The shell collector knows them by their
-/// names, in `mounts.sh`.
+/// Types, as in statfs(2), of filesystems whose files the kernel generates; see `linux/magic.h`. The shell collector knows
+/// them by name, in `mounts.sh`.
 const MADE_UP: [i128; 21] = [
     0x6c6f_6f70, // binder
     0x4249_4e4d, // binfmt_misc
@@ -62,14 +62,14 @@ fn of_attributes(known: u64, set: u64) -> Option<bool> {
     (known & MOUNT_ROOT != 0).then_some(set & MOUNT_ROOT != 0)
 }
 
-/// What a walk does with the filesystem of a directory, which may be opened as a mere path.
+/// What a walk does with the filesystem of a directory, which may be opened with `O_PATH`.
 pub(crate) fn kind(dir: &OwnedFd) -> Mounted {
     // The call takes a type as a number of the machine's width, with or without a sign.
     let kind = fstatfs(dir).map(|stat| i128::from(stat.f_type) & 0xffff_ffff);
     match kind {
         Ok(AUTOFS) => Mounted::Waiting,
         Ok(kind) if MADE_UP.contains(&kind) => Mounted::MadeUp,
-        // One whose type is not known is looked at.
+        // A filesystem of an unknown type is walked.
         Ok(_) | Err(_) => Mounted::Entered,
     }
 }
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(of_attributes(MOUNT_ROOT, MOUNT_ROOT), Some(true));
         // A subvolume.
         assert_eq!(of_attributes(MOUNT_ROOT | 4, 4), Some(false));
-        // A kernel that does not know.
+        // A kernel that does not know the flag.
         assert_eq!(of_attributes(4, 0), None);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let is_mount = |path: &str| is_mount(&open(path, flags, Mode::empty()).unwrap());

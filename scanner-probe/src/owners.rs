@@ -1,8 +1,7 @@
 //! Which package owns a file, by the lists of dpkg, apk and rpm.
 //!
-//! The lists are the target's. What is kept of them is twelve bytes for each of a limited number of files, and the names of a
-//! limited number of packages; what is read of them and looked at for them is limited too. Of what is beyond, the package is
-//! not known.
+//! The lists are the target's. Kept are twelve bytes for each of a limited number of files, and the names of a limited
+//! number of packages; the reading is limited too. Beyond these limits, the package of a file is unknown.
 
 pub(crate) mod annotated;
 
@@ -21,18 +20,18 @@ use crate::{
     tree::{Contents, MAX_PATH, Tree},
 };
 
-/// Files of packages that are known at once; of more, the package of a file is not known.
+/// Most files whose packages are known.
 const MAX_FILES: usize = 500_000;
-/// The same of packages.
+/// Most packages that are known.
 const MAX_PACKAGES: usize = u16::MAX as usize;
 /// Longest name of a package, in bytes.
 const MAX_NAME: usize = 200;
-/// Bytes of lists of text that are read.
+/// Most bytes of text lists that are read.
 const MAX_TEXT: usize = 256 << 20;
-/// Names at the top that are looked at, since they may be links, and the longest of them in bytes.
+/// Most names at the top that are checked for being links, and the longest of them in bytes.
 const MAX_TOPS: usize = 64;
 const MAX_TOP: usize = 255;
-/// Where dpkg has a list for each package, and the same of images without a package manager.
+/// Where dpkg has a list for each package, and where images without a package manager have them.
 const DPKG: &str = "/var/lib/dpkg/info";
 const DISTROLESS: &str = "/var/lib/dpkg/status.d";
 
@@ -49,7 +48,7 @@ impl Owners {
     /// Reads every list that can be read.
     pub(crate) fn of(root: &dyn Tree) -> Self {
         let mut lists = Lists::new(root);
-        // What was read when a limit is reached is what is known.
+        // If a limit is reached, what was read until then is used.
         let _ = lists.read();
         let mut owners = lists.owners;
         owners.files.sort_unstable();
@@ -131,12 +130,12 @@ impl<'a> Lists<'a> {
         ControlFlow::Continue(())
     }
 
-    /// A path with the link at its top followed: many lists still have `/bin/sh` for what is `/usr/bin/sh`.
+    /// A path with a link at its top followed: many lists still have `/bin/sh` for `/usr/bin/sh`.
     fn resolved(&mut self, path: &[u8]) -> Vec<u8> {
         let path = path.strip_prefix(b"/").unwrap_or(path);
         let end = path.iter().position(|byte| *byte == b'/');
         let (top, rest) = path.split_at(end.unwrap_or(path.len()));
-        // What is at the top itself may be a link that a package owns.
+        // The name at the top itself may be a link that a package owns.
         let to = end.and_then(|_| self.link(top));
         [b"/", to.unwrap_or(top), rest].concat()
     }
@@ -152,7 +151,7 @@ impl<'a> Lists<'a> {
         self.links.get(top)?.as_deref()
     }
 
-    /// Each line of a text file; what cannot be read has none.
+    /// Each line of a text file; an unreadable file has none.
     fn lines(
         &mut self,
         path: &str,
@@ -240,7 +239,7 @@ impl<'a> Lists<'a> {
 fn link(root: &dyn Tree, top: &[u8]) -> Option<Vec<u8>> {
     let place = FilePath::from_bytes(&[b"/", top].concat());
     let meta = root.meta(place.as_text()).ok()??;
-    // What is in a regular file would be read as a whole.
+    // The contents of a regular file would be read completely.
     if FileType::from_raw_mode(meta.mode) != FileType::Symlink {
         return None;
     }

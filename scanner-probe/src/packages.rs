@@ -1,7 +1,7 @@
 //! Installed packages, from the databases of dpkg, apk and rpm.
 //!
-//! Every database is looked at, whatever became of the one before: what cannot be read makes the
-//! answer partial, and never hides another database.
+//! Every database is read, whatever happened to the one before: an unreadable database makes the answer partial and never
+//! hides another one.
 
 mod database;
 mod rpm;
@@ -15,9 +15,9 @@ use std::{
 
 use crate::{end::End, lines, tree::Tree};
 
-/// Where apk keeps what is installed, by the versions of Alpine.
+/// Where apk has its database, in the versions of Alpine.
 pub(crate) const APK: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
-/// Where rpm does.
+/// Where rpm has its database.
 const RPM: [&str; 3] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm"];
 /// Most packages of rpm: each is up to five lines of the 150,000 that the reader of an answer takes.
 const MAX_RPM: usize = 25_000;
@@ -29,7 +29,7 @@ const DPKG_KEYS: [&str; 5] = [
     "architecture:",
     "source:",
 ];
-/// The same of apk.
+/// The same for apk.
 const APK_KEYS: [&str; 4] = ["P:", "V:", "A:", "o:"];
 
 /// dpkg's status, distroless images' `status.d`, apk's database and rpm's.
@@ -66,7 +66,8 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut impl Write) -> io::Result<End>
     Ok(found.end())
 }
 
-/// Gives `take` the name of every package of rpm and each of its files, of the databases that can be read, until it breaks.
+/// Passes the name of every rpm package and each of its files to `take`, from the databases that can be read, until `take`
+/// breaks.
 pub(crate) fn rpm_files(
     root: &dyn Tree,
     take: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
@@ -84,7 +85,7 @@ pub(crate) fn rpm_files(
     ControlFlow::Continue(())
 }
 
-/// What was found so far.
+/// The result so far.
 #[derive(Default)]
 struct Found {
     known: bool,
@@ -95,7 +96,7 @@ struct Found {
 impl Found {
     fn lost(&mut self, what: &str, why: impl std::fmt::Display) {
         self.lost += 1;
-        // A few say enough, and a hostile root has as many as it likes.
+        // A few are enough, and a hostile root can cause any number of them.
         if self.reasons.len() < 5 {
             self.reasons.push(format!("{what} cannot be read: {why}"));
         }
@@ -120,7 +121,7 @@ impl Found {
                 Some("") => writeln!(out, "@"),
                 Some(line) if is_sent(line) => writeln!(out, "{line}"),
                 Some(_) => Ok(()),
-                // What the reader counts.
+                // A line that the reader counts.
                 None => writeln!(out, "?"),
             }
         })?;
@@ -147,7 +148,7 @@ impl Found {
                 return Ok(());
             }
         };
-        // Locks and the shared memory of a database are no database.
+        // Locks and shared memory of a database are not databases.
         let kept = |n: &&String| !n.starts_with(['.', '_']) && !n.starts_with("rpmdb.sqlite-");
         let others: Vec<&String> = names.iter().filter(kept).collect();
         let mut known = rpm::NAMES.into_iter();

@@ -1,4 +1,4 @@
-//! Where processes are, which may be below a directory that nobody may search.
+//! The places of processes, which may be below a directory that nobody may search.
 
 use std::{
     fs,
@@ -17,11 +17,11 @@ pub(crate) fn root(pid: u32) -> Option<Root> {
     Root::open(Path::new(&format!("/proc/{pid}/root"))).ok()
 }
 
-/// Writes where a process works and what it takes for its root: `seen` where the path leads there within `root` too.
+/// Writes the working directory and the root of a process: `seen` if the path leads there within `root` too.
 pub(crate) fn write(pid: u32, root: Option<&Root>, out: &mut impl Write) -> io::Result<()> {
     for place in ["cwd", "root"] {
         let link = format!("/proc/{pid}/{place}");
-        // Not shown to everyone: unknown then.
+        // Not shown to every user: unknown then.
         let Ok(path) = fs::read_link(&link) else {
             continue;
         };

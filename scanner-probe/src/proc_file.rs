@@ -5,13 +5,12 @@ use std::{
     io::{self, Read as _},
 };
 
-/// What the kernel says of a process that ended, see errno(3).
+/// Error of the kernel for a process that ended, see errno(3).
 const ESRCH: i32 = 3;
 /// Longest file of `/proc` that is read, in bytes.
 const MAX_PROC: u64 = 4 << 20;
 
-/// Reads a file of `/proc`; bytes that are not UTF-8 are replaced. A longer one is an error, never
-/// cut in silence.
+/// Reads a file of `/proc`; bytes that are not UTF-8 are replaced. A longer file is an error and never cut silently.
 pub(crate) fn read(path: &str) -> io::Result<String> {
     let bytes = read_bytes(path)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -33,7 +32,7 @@ pub(crate) fn read_bytes(path: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether that is the error of a process or thread that ended, whichever of its files was read.
+/// Whether it is the error for a process or thread that ended, whichever of its files was read.
 pub(crate) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH)
 }

@@ -30,7 +30,7 @@ use status::status;
 
 /// Longest row of a table of sockets, in bytes.
 const MAX_ROW: u64 = 4096;
-/// What is said of the identity of a process.
+/// Keys of the status that describe the identity of a process.
 const IDENTITY: [&str; 7] = [
     "Uid",
     "Gid",
@@ -81,9 +81,9 @@ pub(crate) fn section(
     }
 }
 
-/// What the kernel lets this probe read by.
+/// Writes the identity by which the kernel decides what this probe may read.
 fn own(out: &mut impl Write) -> io::Result<()> {
-    // What the kernel goes by is of the thread that reads.
+    // The kernel decides by the thread that reads.
     let text = read("/proc/thread-self/status")?;
     let keys = ["Uid", "Gid", "Groups", "CapEff"];
     for line in text.lines().filter(|line| has_key(line, &keys)) {
@@ -103,7 +103,7 @@ fn sockets(pid: u32, listening: bool, out: &mut impl Write) -> io::Result<()> {
     for name in ["tcp", "tcp6", "udp", "udp6"] {
         rows(pid, name, |row| {
             let state = row.split_whitespace().nth(3).unwrap_or_default();
-            // Of a table of a hundred thousand connections those that listen are few.
+            // In a table of a hundred thousand connections, few sockets listen.
             if listening && name.starts_with("tcp") && !matches!(state, "0A" | "st") {
                 return Ok(());
             }
@@ -113,8 +113,8 @@ fn sockets(pid: u32, listening: bool, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives each row of a table of sockets, however long the table is. A kernel without IPv6 has no such
-/// table; every other error is one.
+/// Reads each row of a table of sockets, however long the table is. A kernel without IPv6 does not have the tables for it;
+/// every other error is returned.
 pub(crate) fn rows(
     pid: u32,
     name: &str,

@@ -10,18 +10,18 @@ const MAX_LINKS: u32 = 40;
 /// Longest name in a directory, in bytes.
 const MAX_NAME: usize = 255;
 
-/// Finds the directories that paths lead to, in a bounded number of looks.
+/// Finds the directories that paths lead to, with a bounded number of looks.
 pub(crate) struct Finder<'a> {
     tree: &'a dyn Tree,
     looks: u32,
 }
 
-/// Why it is not known where a path leads.
+/// Why it is unknown where a path leads.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unseen {
     /// There were no looks left.
     Spent,
-    /// Something on the way is there, or may be, and cannot be looked at.
+    /// Something on the way exists, or may exist, and cannot be read.
     Shut,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Finder<'a> {
                 return Ok(None);
             };
             let kind = FileType::from_raw_mode(meta.mode);
-            // Before its target is looked at, a link leads to where it lies.
+            // Until its target is read, a link counts as leading to its own place.
             is_directory = matches!(kind, FileType::Directory | FileType::Symlink);
             if kind != FileType::Symlink {
                 at = next;

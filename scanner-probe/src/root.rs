@@ -1,4 +1,4 @@
-//! A root filesystem that cannot be left: every path is resolved within it, by the kernel where it can.
+//! A root filesystem that cannot be left: every path is resolved within it, by the kernel if it can.
 
 mod by_hand;
 mod tree;
@@ -33,11 +33,11 @@ use crate::{
 const MAX_TEXT: u64 = 16 << 20;
 /// Most names of a directory that is read by itself; they are all in memory at once.
 const MAX_NAMES: usize = 20_000;
-/// How often a path is tried that changes while it is resolved: a target that renames without end
-/// keeps no probe busy.
+/// How often a path is tried that changes while it is resolved: a target that renames without end must not keep a probe
+/// busy.
 const MAX_TRIES: u32 = 1000;
 
-/// A directory that is taken for the root of a filesystem.
+/// A directory that serves as the root of a filesystem.
 #[derive(Debug)]
 pub struct Root {
     pub(crate) dir: OwnedFd,
@@ -104,7 +104,7 @@ impl Root {
 
     /// The regular file at `path`, opened; `None` when there is none.
     fn regular(&self, path: &str) -> Result<Option<Opened>, Errno> {
-        // Looked at before it is opened: opening a device or a FIFO has effects.
+        // Checked before it is opened: opening a device or a FIFO has effects.
         let place = match self.resolve(path, OFlags::PATH) {
             Ok(place) => place,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
@@ -120,7 +120,7 @@ impl Root {
         Ok(Some(Opened { file, before }))
     }
 
-    /// What is at `path`, without following a link at its end; `None` when there is nothing.
+    /// The status of `path`, without following a link at its end; `None` if there is nothing.
     pub(crate) fn stat(&self, path: &str) -> Result<Option<Stat>, Errno> {
         let (parent, name) = split(path);
         let found = self.resolve(parent, OFlags::PATH).and_then(|dir| {

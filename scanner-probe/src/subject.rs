@@ -1,4 +1,4 @@
-//! What is inventoried.
+//! The subject of an inventory.
 
 use crate::{inside::Process, tree::Tree};
 
@@ -7,7 +7,7 @@ use crate::{inside::Process, tree::Tree};
 pub struct Subject {
     /// The root filesystem.
     pub root: Box<dyn Tree>,
-    /// Process whose environment, mounts and sockets are meant; `None` for a plain directory.
+    /// Process whose environment, mounts and sockets are read; `None` for a plain directory.
     pub process: Option<Process>,
     /// Text in the cgroup of every process that belongs to the target, such as its container id;
     /// all processes when empty.

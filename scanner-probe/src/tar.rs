@@ -1,11 +1,11 @@
 //! Reads a tar archive as a container runtime does, and fails where that fails.
 //!
-//! The `tar` crate is not used for this. It reads headers well, but below the rule that what a runtime
-//! unpacks is what is read it has the wrong answer in too many places, and no way in to mend them: it cuts
-//! records of PAX at the ends of lines and not by their length, takes data of entries that have none,
-//! does not know records for files with holes, and takes numbers for zero that are none. All runtimes
-//! read with Go's `archive/tar`, whose reading of each format is what is written here; a reader that is
-//! held to it by a differential test is the smaller evil. `cargo xtask archives` is that test.
+//! The `tar` crate is not used for this. It reads headers well, but this reader must read exactly what a runtime unpacks,
+//! and `tar` differs in too many places that cannot be changed from outside: it cuts PAX records at line ends and not by
+//! their length, reads data of entries that have none, does not know records for files with holes, and reads invalid
+//! numbers as zero. All runtimes read with Go's `archive/tar`, whose behaviour for each format is implemented here. A
+//! differential test holds this reader to it, which makes code of our own the smaller evil. `cargo xtask archives` is that
+//! test.
 
 mod fault;
 mod header;
@@ -23,17 +23,17 @@ use self::{
     sparse::{Form, Holes, Next},
 };
 
-/// One entry. Names are bytes, whatever they mean to whom.
+/// One entry. Names are bytes in no particular encoding.
 #[derive(Debug, Default)]
 pub(crate) struct Entry {
     /// The letter or digit of its type; `\0` is made a file or directory.
     pub(crate) kind: u8,
     pub(crate) name: Vec<u8>,
-    /// What a link leads to.
+    /// Target of a link.
     pub(crate) link: Vec<u8>,
     /// Size in bytes, with its holes.
     pub(crate) size: u64,
-    /// Whether the data in the archive is not the file as it is.
+    /// Whether the data in the archive leaves out holes of the file.
     pub(crate) holes: bool,
     pub(crate) mode: i64,
     pub(crate) uid: i64,
@@ -44,13 +44,13 @@ pub(crate) struct Entry {
     pub(crate) attributes: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-/// Reads entry after entry; as `Read` it gives what is in the last one, holes as zeros.
+/// Reads entry after entry; as `Read` it returns the contents of the last one, holes as zeros.
 #[derive(Debug)]
 pub(crate) struct Reader<S> {
     source: S,
-    /// Bytes that were passed.
+    /// Bytes that were read or skipped.
     position: u64,
-    /// Data of the entry that was not read yet, and what fills its last block.
+    /// Data of the entry that was not read yet, and the padding of its last block.
     left: u64,
     pad: u64,
     holes: Option<Holes>,
@@ -90,7 +90,7 @@ impl<S: Source> Reader<S> {
             match fields.kind {
                 b'x' => records = pax::records(&self.extension()?)?,
                 b'g' => {
-                    // It changes nothing but itself: runtimes leave its records alone.
+                    // A global header changes no other entry: runtimes ignore its records.
                     let own = pax::records(&self.extension()?)?;
                     pax::merge(&mut fields, &own)?;
                     return Ok(Some(Entry {
@@ -162,7 +162,7 @@ impl<S: Source> Reader<S> {
         })
     }
 
-    /// Takes the data that follows for that of an entry.
+    /// Prepares to read the data that follows as that of an entry.
     fn data_of(&mut self, fields: &Fields) -> Result<(), Fault> {
         let size = if has_no_data(fields.kind) {
             0
@@ -175,7 +175,7 @@ impl<S: Source> Reader<S> {
         Ok(())
     }
 
-    /// The next header, behind what is left of the entry before it; `None` at the end.
+    /// The next header, after the rest of the entry before it; `None` at the end.
     fn block(&mut self) -> io::Result<Option<[u8; BLOCK]>> {
         self.source.skip(self.left)?;
         self.position += self.left;
@@ -214,7 +214,7 @@ impl<S: Source> Reader<S> {
         }
     }
 
-    /// The whole data of a header that says more of the next one.
+    /// The complete data of a header that describes the next one.
     fn extension(&mut self) -> io::Result<Vec<u8>> {
         if self.left > MAX_EXTENSION {
             return Err(fault("a name or attribute is too long").into());
@@ -240,7 +240,7 @@ impl<S: Source> Reader<S> {
     }
 }
 
-/// Why what GNU tar writes with `--sparse` and its own format is not read.
+/// Why files that GNU tar writes with `--sparse` in its own format are not read.
 const OLD_SPARSE: &str = "a file with holes in GNU's old form, which container runtimes refuse; write it with --format=posix";
 
 impl<S: Source> Read for Reader<S> {

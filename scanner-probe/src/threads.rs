@@ -1,4 +1,4 @@
-//! Threads of processes: the kernel goes by the ids, the rights and the place of each of them.
+//! Threads of processes: the kernel decides by the ids, rights and place of each of them.
 
 use std::{
     collections::BTreeSet,
@@ -11,15 +11,15 @@ use scanner_inventory::wire::THREAD_KEYS;
 
 use crate::proc_file::{has_key, is_gone, read};
 
-/// Threads of a process that are looked at.
+/// Most threads of a process that are read.
 const MAX_THREADS: usize = 5000;
-/// Bytes that are said of those of one process.
+/// Most bytes that are written about the threads of one process.
 const MAX_SAID: usize = 20_000;
-/// Where one is.
+/// Links that show where a thread is.
 const PLACES: [&str; 4] = ["cwd", "root", "ns/user", "ns/mnt"];
 
-/// Writes what is said of any thread of a process that has several, each line once, and then whether all are where their
-/// process is. Where there are too many, that is not said.
+/// Writes the status lines of all threads of a process that has several, each line once, and then whether all are where
+/// their process is. If there are too many threads, the last line is left out.
 pub(crate) fn write(pid: u32, out: &mut impl Write) -> io::Result<()> {
     let process = format!("/proc/{pid}");
     let Ok(entries) = fs::read_dir(format!("{process}/task")) else {
@@ -27,7 +27,7 @@ pub(crate) fn write(pid: u32, out: &mut impl Write) -> io::Result<()> {
     };
     let mut threads = Vec::new();
     for entry in entries.take(MAX_THREADS + 1) {
-        // Of a list that breaks off, nothing is known of the rest.
+        // If the list breaks off, nothing is known about the rest.
         let Ok(entry) = entry else { return Ok(()) };
         if let Ok(thread) = entry.file_name().into_string() {
             threads.push(format!("{process}/task/{thread}"));
@@ -44,7 +44,7 @@ pub(crate) fn write(pid: u32, out: &mut impl Write) -> io::Result<()> {
     for thread in threads.iter().take(MAX_THREADS) {
         let status = match read(&format!("{thread}/status")) {
             Ok(status) => status,
-            // One that ended has no rights, and is nowhere.
+            // A thread that ended has no rights and no place.
             Err(error) if is_gone(&error) => continue,
             Err(_) => return Ok(()),
         };
@@ -98,7 +98,7 @@ mod tests {
         let apart = std::thread::spawn(|| {
             nix::sys::prctl::set_no_new_privs().unwrap();
             nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).unwrap();
-            // Of this thread alone.
+            // Changes this thread alone.
             nix::unistd::chdir("/proc").unwrap();
             written()
         });

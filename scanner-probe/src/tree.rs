@@ -1,4 +1,4 @@
-//! Seam: a root filesystem, in a kernel's view or in the layers of an image.
+//! Seam: a root filesystem, as the kernel shows it or in the layers of an image.
 
 use std::{
     fmt::{Debug, Write as _},
@@ -17,10 +17,10 @@ use scanner_inventory::{
 /// Longest path, in bytes, that the kernel takes.
 pub(crate) const MAX_PATH: usize = 4096;
 
-/// Device and number of an inode, and when it had changed last: the same file, by any name, as it was.
+/// Device, number and change time of an inode: they identify an unchanged file by any name.
 pub type Inode = (u64, u64, i64, i64);
 
-/// What is known of one file.
+/// What is known about one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meta {
     /// Type and permission bits, as `st_mode`.
@@ -31,11 +31,11 @@ pub struct Meta {
     pub gid: u64,
     /// Size in bytes.
     pub size: u64,
-    /// When its contents were last written, in seconds since 1970; `None` where that is not kept.
+    /// When its contents were last written, in seconds since 1970; `None` if that is not kept.
     pub modified: Option<i64>,
-    /// Which file it is, and since when it is as it is; `None` where nothing can change.
+    /// Identity and change time; `None` if nothing can change.
     pub inode: Option<Inode>,
-    /// Which device a device stands for, by its major and its minor number; `None` of other files, and where that is not kept.
+    /// Major and minor number of a device; `None` for other files, and if they are not kept.
     pub device: Option<(u32, u32)>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn inode(stat: &Stat) -> Inode {
     (stat.st_dev, stat.st_ino, stat.st_ctime, nanoseconds)
 }
 
-/// What a `stat` says; a size below zero is no size.
+/// The data of a `stat`; a negative size counts as zero.
 pub(crate) fn meta(stat: &Stat) -> Meta {
     Meta {
         mode: stat.st_mode,
@@ -57,14 +57,14 @@ pub(crate) fn meta(stat: &Stat) -> Meta {
     }
 }
 
-/// What is in a file: what a digest was asked for.
+/// The contents of a file for which a digest was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contents {
     /// SHA-256 of a regular file.
     Digest([u8; 32]),
     /// Where a symbolic link leads.
     Link(Vec<u8>),
-    /// Nothing that is known: the reader of the answer counts it as missing.
+    /// Unknown: the reader of the answer counts it as missing.
     Unknown,
 }
 
@@ -86,34 +86,34 @@ pub trait ReadAt: Debug {
 
 /// Models a root filesystem whose paths are resolved within it, whatever its links say.
 ///
-/// Paths and names are text as in [`FilePath`]: what is no text is escaped, and a backslash is doubled.
+/// Paths and names are text as in [`FilePath`]: bytes that are not text are escaped, and a backslash is doubled.
 pub trait Tree: Debug {
-    /// What is at `path`, without following a link at its end; `None` when there is nothing.
+    /// The file at `path`, without following a link at its end; `None` if there is nothing.
     ///
     /// # Errors
     ///
     /// Fails when it cannot be looked at.
     fn meta(&self, path: &str) -> Result<Option<Meta>, Errno>;
 
-    /// What is at `path`, links followed within the root; `None` when they lead to nothing.
+    /// The file at `path`, links followed within the root; `None` if they lead to nothing.
     ///
     /// # Errors
     ///
     /// Fails when it cannot be looked at.
     fn followed(&self, path: &str) -> Result<Option<Meta>, Errno>;
 
-    /// What differs once the file at `path`, or what it holds, was changed; `None` where that cannot
-    /// be known, as of a tree that cannot change.
+    /// A text that differs once the file at `path` or its contents were changed; `None` if that cannot be known, or if the
+    /// tree cannot change.
     fn state(&self, _path: &str) -> Option<String> {
         None
     }
 
-    /// What is in the file at `path`, a link at its end not followed. Where another file than the one that was `seen` is there
-    /// now, nothing is known.
+    /// The contents of the file at `path`, a link at its end not followed. Unknown if it is not the file that was `seen`
+    /// any more.
     fn contents(&self, path: &str, seen: Option<Inode>) -> Contents;
 
-    /// Attribute `security.capability` of the regular file at `path`, empty when it has none; `None` when
-    /// that cannot be known, as where another file than the one that was `seen` is there now.
+    /// Attribute `security.capability` of the regular file at `path`, empty when it has none; `None` if that cannot be
+    /// known, for example because it is not the file that was `seen` any more.
     fn capability(&self, path: &str, seen: Option<Inode>) -> Option<Vec<u8>>;
 
     /// The regular file at `path`, links followed, to be read in parts; `None` when there is none.
@@ -127,7 +127,7 @@ pub trait Tree: Debug {
     ///
     /// # Errors
     ///
-    /// Fails when there is something that cannot be read, or that is longer than what is read.
+    /// Fails when there is something that cannot be read, or that is longer than the limit.
     fn text(&self, path: &str) -> Result<Option<String>, Errno>;
 
     /// Names in a directory, sorted; none when there is no such directory.
@@ -137,13 +137,13 @@ pub trait Tree: Debug {
     /// Fails when it cannot be read.
     fn names(&self, path: &str) -> Result<Vec<String>, Errno>;
 
-    /// Where the tree is another one for some programs that make it: places at which these have what is not in it.
+    /// Places at which programs that build this tree differ: some of them have something there that is not in it.
     fn elsewhere(&self) -> Gaps {
         Gaps::default()
     }
 
-    /// Writes every file that one of `selectors` keeps which names no paths, with the contents that any of them asks for, and
-    /// returns what could not be read. It stays on the filesystem of each start, or also looks at what is mounted below.
+    /// Writes every file that is kept by one of `selectors` that names no paths, with the contents that any of them asks
+    /// for, and returns what could not be read. It stays on the filesystem of each start, or also enters mounts below it.
     ///
     /// # Errors
     ///
@@ -213,7 +213,7 @@ pub(crate) fn files(
     Ok(gaps)
 }
 
-/// Directories below which all selections lie, in order, each once and without a slash at its end.
+/// Directories below which all selections lie, in order, each once and without a trailing slash.
 pub(crate) fn starts(selectors: &[&FileSelector]) -> Vec<FilePath> {
     let mut all: Vec<FilePath> = Vec::new();
     for selector in selectors.iter().filter(|s| s.walks()) {
@@ -235,8 +235,8 @@ pub(crate) fn starts(selectors: &[&FileSelector]) -> Vec<FilePath> {
     all
 }
 
-/// Writes `path` as a line `MODE UID GID SIZE [MODIFIED] PATH` if one of `selectors` that walk keeps it, and what is in
-/// it if any of them asks for that: what is reported twice is the same both times.
+/// Writes `path` as a line `MODE UID GID SIZE [MODIFIED] PATH` if one of `selectors` that walk keeps it, and its contents
+/// if any of them asks for them: a file that is reported twice has the same contents both times.
 pub(crate) fn keep(
     selectors: &[&FileSelector],
     meta: Meta,

@@ -17,12 +17,11 @@ use rustix::{
 };
 use scanner_probe::of_container;
 
-/// How long it stays without anyone collecting.
+/// How long it stays without a collector.
 const GRACE: Duration = Duration::from_secs(30);
-/// Pause between two looks for a collector where the kernel reports that one starts. A sandbox such as gVisor may not
-/// report it.
+/// Pause between two looks for a collector if the kernel reports its start. A sandbox such as gVisor may not report it.
 const SLOW: Duration = Duration::from_secs(1);
-/// The same where the kernel cannot be asked to report it: then there is no event to wait for.
+/// The same if the kernel cannot report it: then there is no event to wait for.
 const FAST: Duration = Duration::from_millis(100);
 /// How long after its start a collector must be seen among the processes.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -73,7 +72,7 @@ impl<F: Fn() -> Vec<u32>> Waiting<F> {
                 others.wait(left(self.limit));
                 continue;
             }
-            // One that came and went between two looks was seen as it started.
+            // The start of a collector that came and went between two looks was reported.
             let went = came || started.is_some_and(|at| at.elapsed() >= SETTLE);
             if went || left(self.grace).is_zero() {
                 return;
@@ -98,7 +97,7 @@ impl<F: Fn() -> Vec<u32>> Waiting<F> {
         for pid in (self.others)() {
             let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
             match pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) {
-                // One that ended and whose parent has not asked for its status yet is no collector any more.
+                // A process that ended and whose parent has not read its status yet is not a collector any more.
                 Some(Ok(process)) if !ready(&[process.as_fd()], Duration::ZERO) => {
                     others.followed.push(process);
                 }
@@ -155,7 +154,7 @@ impl Starts {
     }
 }
 
-/// Waits until one of them has something to read; a process has, once it ended.
+/// Waits until one of them is readable; a pidfd is, once its process has ended.
 fn ready(all: &[rustix::fd::BorrowedFd<'_>], limit: Duration) -> bool {
     let mut polled: Vec<PollFd<'_>> = all
         .iter()

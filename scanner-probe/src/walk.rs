@@ -1,4 +1,4 @@
-//! One bounded walk of a root in the kernel's view.
+//! One bounded walk of a root as the kernel shows it.
 
 mod again;
 mod entry;
@@ -35,10 +35,10 @@ use state::Walk;
 
 /// Deepest directory that is entered: one open directory for each level.
 const MAX_DEPTH: usize = 200;
-/// Entries that are looked at.
+/// Most entries that are read.
 const MAX_ENTRIES: u64 = 10_000_000;
 
-/// Walks what `selectors` keep, and returns what could not be read.
+/// Walks the directories of `selectors`, and returns what could not be read.
 pub(crate) fn walk(
     root: &Root,
     selectors: &[&FileSelector],
@@ -63,7 +63,7 @@ pub(crate) fn walk(
                 // within the root, under the name that was asked for.
                 match root.resolve(place, OFlags::DIRECTORY) {
                     Err(Errno::NOENT) if is(&stat, FileType::Symlink) => continue,
-                    // Nothing is below what is no directory.
+                    // There is nothing below something that is not a directory.
                     Err(Errno::NOTDIR) => continue,
                     other => other,
                 }
@@ -101,7 +101,7 @@ impl Walk<'_> {
         self.list(None, dir, seen, path, depth, out)
     }
 
-    /// The same of one that was listed before, at `place`, where there is one.
+    /// The same for a directory that was listed before, at `place`, if there is one.
     fn list(
         &mut self,
         place: Option<Place>,
@@ -121,14 +121,14 @@ impl Walk<'_> {
         if !walked? {
             return Ok(());
         }
-        // Of one that was looked at as it was read, the names are not known any more that came before a change.
+        // If the entries were read part by part, the names before a change are not known any more.
         if !is_whole && !listing.is_steady().unwrap_or_default() {
             self.missing(GapKind::Vanished, path);
         }
         Ok(())
     }
 
-    /// Looks at all names of a directory of that device; whether it came to the last one.
+    /// Reads all entries of a directory on that device; returns whether it reached the last one.
     fn names(
         &mut self,
         listing: &mut Listing<'_>,
@@ -163,7 +163,8 @@ impl Walk<'_> {
         }
     }
 
-    /// The names of a directory, of a large one the first. Where they change while they are listed, they are listed again.
+    /// The names of a directory, or the first ones of a large directory. If they change while they are listed, they are
+    /// listed again.
     fn first_names(&mut self, listing: &mut Listing<'_>, path: &[u8]) -> Result<Names, Errno> {
         let mut again = MAX_LISTINGS;
         loop {
@@ -187,7 +188,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Looks at what was listed of a directory of that device; whether there may be more.
+    /// Reads the listed entries of a directory on that device; returns whether there may be more.
     fn entries(
         &mut self,
         names: &Names,
@@ -218,7 +219,7 @@ impl Walk<'_> {
                     self.missing(GapKind::Vanished, path);
                     continue;
                 }
-                // Whoever may list a directory and not search it reads names alone.
+                // A user who may list a directory but not search it reads only names.
                 Err(error) => {
                     let kind = match refusal(error) {
                         GapKind::NotSearchable => shut(Ok(dir)),
@@ -258,7 +259,7 @@ impl Walk<'_> {
     ) -> io::Result<()> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         if stat.st_dev != device {
-            // A mere path mounts nothing.
+            // Opening with `O_PATH` mounts nothing.
             let place = openat(dir, name, flags | OFlags::PATH, Mode::empty());
             let kind = |place: OwnedFd| match mounted::is_mount(&place) {
                 Some(true) if self.stays => Mounted::Left,
@@ -276,7 +277,7 @@ impl Walk<'_> {
         }
         match openat(dir, name, flags | OFlags::RDONLY, Mode::empty()) {
             Ok(next) if depth < MAX_DEPTH => {
-                // All that is in a directory that was not listed yet is new.
+                // In a directory that was not listed before, everything is new.
                 let is_again = std::mem::take(&mut self.is_again);
                 let walked = self.enter(&next, stat, path, depth + 1, out);
                 self.is_again = is_again;

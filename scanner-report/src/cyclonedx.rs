@@ -69,7 +69,7 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
         "metadata": metadata,
         "components": components,
         "dependencies": dependencies,
-        // An SBOM of a target that could not be seen whole says so.
+        // An SBOM of a target that could not be read completely says so.
         "compositions": [{
             "aggregate": if complete(view) { "incomplete_third_party_only" } else { "incomplete" },
             "assemblies": ["subject"],
@@ -77,11 +77,11 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
     }))
 }
 
-/// What packages are read from.
+/// Sections from which packages are read.
 const SECTIONS: [Section; 2] = [Section::Packages, Section::LanguagePackages];
 
-/// Whether every package of the package databases was seen, and every one of a language that names
-/// itself. What was installed without them is never known, so that no composition is called `complete`.
+/// Whether every package of the package databases was seen, and every language package that names itself. Software that was
+/// installed without them is never known, so no composition is called `complete`.
 fn complete(view: &View<'_>) -> bool {
     let seen = |section| view.coverage.get(section) == Some(&Coverage::Complete);
     view.packages.is_some() && SECTIONS.iter().all(seen)

@@ -71,7 +71,7 @@ fn side(view: &View<'_>) -> Side {
     }
 }
 
-/// What a check is compared by: its identifier, with the name of its engine where one of the reports has several.
+/// Key by which checks are compared: the identifier, with the name of its engine where one of the reports has several.
 fn key(view: &View<'_>, several: bool, result: &CheckResult) -> String {
     match view.engine_of(result) {
         Some(found) if several => format!("{}/{}", view.engine_name(found), result.id),

@@ -1,4 +1,4 @@
-//! A report as a document: of either kind, read from a file that may be hostile or just made.
+//! A report of either kind as a document: read from a file that may be hostile, or just made.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use scanner_core::{
 };
 use sha2::{Digest as _, Sha256};
 
-/// Bytes of a report that are read at most.
+/// Most bytes that are read of a report.
 pub const MAX_BYTES: usize = 64 << 20;
 
 /// A report of either kind and the digest of its JSON form.
@@ -37,7 +37,7 @@ pub enum ReadError {
     /// Not JSON, or not an object that names a schema.
     #[error("not a JSON report of secure-scan: {0}")]
     NotAReport(String),
-    /// Another kind of document, or a later major version.
+    /// It is another kind of document, or of a later major version.
     #[error("unknown schema {0:?}; this version reads {SCHEMA} and {LOCAL_SCHEMA}")]
     UnknownSchema(String),
     /// The schema is known, but a field is missing or has another type.

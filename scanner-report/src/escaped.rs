@@ -1,4 +1,4 @@
-//! Text and documents as they may be shown.
+//! Text and documents in a form that is safe to show.
 
 use scanner_core::{
     escape::visible,
@@ -6,12 +6,12 @@ use scanner_core::{
     report::view::View,
 };
 
-/// Items as they may be shown, one by one.
+/// Items in a form that is safe to show, one by one.
 pub(crate) fn visible_all(items: &[String]) -> Vec<String> {
     items.iter().map(|item| visible(item, 300)).collect()
 }
 
-/// What is wrong with a failed check, or how another should be, as it may be shown.
+/// The headline of a check, safe to show: what is wrong if it failed, else how it should be.
 pub(crate) fn headline(result: &CheckResult, limit: usize) -> String {
     visible(&result.headline(), limit)
 }
@@ -39,8 +39,8 @@ pub(crate) fn more(result: &CheckResult) -> u64 {
 /// Longest text about what was not read of one section, in characters.
 pub(crate) const MAX_GAPS: usize = 6000;
 
-/// What a result does not claim, as it may be shown. The report names what was not read once for all checks, among the
-/// coverage gaps.
+/// What a result does not claim, safe to show. The report names what was not read once for all checks, among the coverage
+/// gaps.
 pub(crate) fn limits(result: &CheckResult) -> Vec<String> {
     let changed = may_have_changed(result);
     if result.not_read == 0 && changed.is_none() {
@@ -57,7 +57,7 @@ pub(crate) fn limits(result: &CheckResult) -> Vec<String> {
     what.into_iter().chain(changed).collect()
 }
 
-/// That what a result rests on may not be so any more in the container, where that may be.
+/// The note that the evidence of a result may have changed in the container since, if it may have.
 fn may_have_changed(result: &CheckResult) -> Option<String> {
     let what = match result.read_from_image {
         0 => "all that it asks for was".to_owned(),
@@ -77,7 +77,7 @@ pub(crate) fn origin(result: &CheckResult) -> Option<String> {
     Some(format!("evidence from {from}"))
 }
 
-/// What would read what was not read, one sentence each.
+/// How to read what was not read, one sentence each.
 pub(crate) fn completions(view: &View<'_>) -> Vec<String> {
     let remedies = view.completions();
     remedies
@@ -86,7 +86,7 @@ pub(crate) fn completions(view: &View<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Of the checks that passed, those that rest on a part, as a remark in parentheses; empty where none does.
+/// How many of the passed checks rest on only a part of their data, as a remark in parentheses; empty if none does.
 pub(crate) fn in_part(view: &View<'_>) -> String {
     match view.passed_in_part() {
         0 => String::new(),
@@ -94,7 +94,7 @@ pub(crate) fn in_part(view: &View<'_>) -> String {
     }
 }
 
-/// Of the failed checks, those that are warnings, as a remark in parentheses; empty where none is.
+/// How many of the failed checks are warnings, as a remark in parentheses; empty if none is.
 pub(crate) fn of_them(view: &View<'_>) -> String {
     let remark = |why: String| match (view.warnings().count(), view.failed().count()) {
         (some, all) if some == all => format!(" ({why})"),

@@ -1,4 +1,4 @@
-//! The forms of a report by name, and what each needs of a report.
+//! The forms of a report by name, and what each needs.
 
 use std::{fmt, io, str::FromStr};
 
@@ -131,7 +131,7 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// Fails when something that the form is about is missing.
+    /// Fails when something that the form needs is missing.
     pub const fn possible(self, packages: bool, digest: bool) -> Result<(), MissingInput> {
         #[cfg(not(feature = "cyclonedx"))]
         let _ = packages;
@@ -187,7 +187,7 @@ impl fmt::Display for UnknownFormat {
 ///
 /// # Errors
 ///
-/// Fails when something that the form is about is missing, never with an empty document.
+/// Fails when something that the form needs is missing, never with an empty document.
 pub fn render(document: &Document, format: Format, style: Style) -> Result<String, MissingInput> {
     let view = document.view();
     format.accepts(view.contents())?;

@@ -1,4 +1,4 @@
-//! in-toto statement v1, to be signed: what was scanned, by its digest, and what came of it.
+//! in-toto statement v1, to be signed: what was scanned, by its digest, and the result.
 //!
 //! The form is <https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>; the
 //! predicate sums the report up and names it by the digest of its JSON form.
@@ -104,7 +104,7 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
     pretty(&statement)
 }
 
-/// One of several engines: what it checks and what came of it.
+/// One of several engines: what it checks, and its result.
 fn engine(view: &View<'_>) -> Value {
     json!({
         "name": visible(&view.engines, 200),

@@ -34,7 +34,7 @@ pub fn render(view: &View<'_>) -> String {
     }
     // Writing to memory cannot fail.
     let text = xml(&report.to_string().unwrap_or_default());
-    // The schema that Jenkins checks by knows this attribute on each suite, not on all together.
+    // The schema that Jenkins uses allows this attribute on each suite, but not on all together.
     let skipped: usize = report.test_suites.iter().map(|s| s.skipped).sum();
     text.replacen(&format!(" skipped=\"{skipped}\""), "", 1)
 }
@@ -245,7 +245,7 @@ fn control(control: &ControlRecord) -> TestCase {
         skipped.set_message(format!("{word}: {}", visible(reason, 600)));
         skipped
     } else if let ControlStage::NotHeld { reason } = &control.verified {
-        // Tolerated, and no success either.
+        // Tolerated, but not a success.
         let mut skipped = TestCaseStatus::skipped();
         skipped.set_message(visible(reason, 600));
         skipped

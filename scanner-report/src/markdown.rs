@@ -16,7 +16,7 @@ use scanner_core::report::view::View;
 use crate::escaped::{MAX_GAPS, at_least, completions, in_part, of_them};
 use bounded::{Bounded, code, prose};
 
-/// Items of evidence that are shown of a check.
+/// Most items of evidence that are shown for a check.
 const EVIDENCE: usize = 5;
 
 /// Renders `view`.
@@ -171,7 +171,7 @@ fn head(view: &View<'_>) -> String {
     out
 }
 
-/// How many checks failed, by severity, and what came of the others.
+/// How many checks failed, by severity, and the results of the others.
 fn counts(view: &View<'_>) -> String {
     let mut out = String::new();
     let unseen = match view.unseen().count() {
@@ -245,7 +245,7 @@ fn waived(view: &View<'_>) -> String {
     out
 }
 
-/// What was asked for and did nothing.
+/// Options and entries that had no effect.
 fn notes(view: &View<'_>) -> String {
     let mut out = String::new();
     for (kind, list) in view.notes() {

@@ -62,7 +62,7 @@ fn profile(view: &View<'_>) -> Value {
     })
 }
 
-/// Inputs and tags that were given, what could not be seen, and what did nothing.
+/// Inputs and tags that were given, what could not be read, and what had no effect.
 fn attributes(view: &View<'_>) -> Vec<Value> {
     let one = |name: &str, value: &str| json!({ "name": name, "options": { "value": visible(value, MAX_GAPS) } });
     let traces = view.trace();
@@ -138,7 +138,7 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
         ],
         "impact": if applies { impact(check.severity) } else { 0.0 },
         "tags": {
-            // The SAF CLI believes it before the impact.
+            // The SAF CLI prefers it to the impact.
             "severity": check.hdf_severity(),
             "secure_scan_severity": check.severity.name(),
             "secure_scan_tags": visible_all(&check.tags),
@@ -161,7 +161,7 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
     control
 }
 
-/// What stands for a scan that is no result as a whole: never an empty, green profile.
+/// The profile for a scan that gives no result as a whole: never an empty, green one.
 fn not_done(view: &View<'_>, problem: &str, started: &str) -> Value {
     let message = visible(problem, 2000);
     json!({

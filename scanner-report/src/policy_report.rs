@@ -14,14 +14,14 @@ use scanner_core::{
     finding::{CheckResult, CheckStatus, Severity, Waiver},
 };
 
-/// Characters of a message.
+/// Most characters of a message.
 const MAX_MESSAGE: usize = 1000;
-/// Results of one object.
+/// Most results of one object.
 const MAX_RESULTS: usize = 1000;
-/// Bytes of all results of one object: etcd takes 1.5 MiB in one request, all else included.
+/// Most bytes of all results of one object: etcd takes 1.5 MiB in one request, all else included.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Which API the object is of.
+/// The API that the object belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Api {
     /// `Report` of `openreports.io/v1alpha1`.
@@ -92,7 +92,7 @@ pub fn render(view: &View<'_>, api: Api) -> String {
     pretty(&object)
 }
 
-/// Leaves as many results as an object can hold, the first ones, and gives the number of the others.
+/// Keeps as many of the first results as an object can hold, and returns the number of the others.
 fn cut(results: &mut Vec<Value>) -> usize {
     let mut bytes = 0;
     let fits = |result: &Value| {
@@ -172,8 +172,7 @@ fn metadata(view: &View<'_>) -> Value {
     }
 }
 
-/// A name that Kubernetes takes and that no other pair has: the digest differs where the
-/// readable part is the same.
+/// A name that Kubernetes accepts and that no other pair has: the digest differs where the readable part is the same.
 fn name(pod: &str, container: &str) -> String {
     let digest = hex::encode(Sha256::digest(format!("{pod}\n{container}")));
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

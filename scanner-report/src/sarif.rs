@@ -17,7 +17,7 @@ use scanner_core::{
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-/// Results that GitHub keeps of one run.
+/// Most results that GitHub keeps of one run.
 const MAX_RESULTS: usize = 5000;
 
 /// Renders `view`.
@@ -112,14 +112,14 @@ fn rule(view: &View<'_>, result: &CheckResult) -> Value {
     };
     json!({
         "id": visible(&view.check_id(result), 200),
-        // What code scanning shows of an alert: what is wrong.
+        // What code scanning shows for an alert: what is wrong.
         "shortDescription": { "text": text(wrong, 500) },
         "fullDescription": { "text": text(&result.rationale, 2000) },
         "help": { "text": help },
         "defaultConfiguration": { "level": level(result.severity) },
         "properties": {
             "tags": ["security"],
-            // By which GitHub sorts: a number from 0 to 10 as text.
+            // GitHub sorts by this: a number from 0 to 10 as text.
             "security-severity": score(result.severity),
         },
     })
@@ -281,7 +281,7 @@ fn notification(id: &str, level: &str, text: &str, rule: Option<Value>) -> Value
     notification
 }
 
-/// 3.27.10: that of the severity, but no error for what the threshold allows.
+/// 3.27.10: the level of the severity, but not `error` for what the threshold allows.
 fn result_level(view: &View<'_>, result: &CheckResult) -> &'static str {
     match level(result.severity) {
         "error" if view.allowed_as(result).is_some() => "warning",
@@ -319,7 +319,7 @@ fn location(view: &View<'_>) -> String {
         _ => None,
     };
     match path {
-        // Without its scheme an absolute path would be one below the root of the sources.
+        // Without a scheme, an absolute path would count as one below the root of the sources.
         Some(path) if path.starts_with('/') => format!("file:///{}", uri(path)),
         Some(path) => uri(path.strip_prefix("./").unwrap_or(path)),
         None => uri(&view.artifact()),

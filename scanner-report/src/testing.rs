@@ -1,4 +1,4 @@
-//! A plan that tests of several formats render.
+//! A plan for the tests of several formats.
 
 use scanner_core::{ScanPlan, Target, target::TargetForm};
 

@@ -24,9 +24,9 @@ use layout::{Page, differences, field, item, wrapped};
 pub use layout::Style;
 pub use plan::plan;
 
-/// Lines of evidence below a failure, where the reader does not ask for all of them.
+/// Lines of evidence below a failure, unless the reader asks for all of them.
 const EVIDENCE: usize = 5;
-/// Longest list of what was not read, in characters, where the reader asks for all of it: longer than any that a report holds.
+/// Longest list of what was not read, in characters, if the reader asks for all of it: longer than any list in a report.
 const WHOLE: usize = 1 << 20;
 
 /// Renders `view`; every text from the target or the server is escaped.
@@ -102,7 +102,7 @@ pub fn render(view: &View<'_>, style: Style) -> String {
         let _ = writeln!(out, "\n{title}");
         field(&mut out, "trust", &image.trust);
         let image = View::from(image);
-        // It is read as root already.
+        // The image was already read as root.
         coverage(&mut out, &image, style, &[]);
         controls(&mut out, &image, style);
         post_scan(&mut out, &image, style);
@@ -180,7 +180,7 @@ fn closing(out: &mut Page, view: &View<'_>, style: Style) {
     let _ = writeln!(out, "{}", style.paint("1", &view.sentence()));
 }
 
-/// Why the scan is incomplete though every check may have been done.
+/// Why the scan is incomplete although every check may have been done.
 fn incompleteness(out: &mut Page, view: &View<'_>) {
     if let Some(why) = view.incompleteness() {
         wrapped(out, "", &format!("why: {why}"));
@@ -251,7 +251,7 @@ fn findings(out: &mut Page, view: &View<'_>, style: Style) {
     }
 }
 
-/// Failed checks, those about the same thing together.
+/// Failed checks, grouped by what they are about.
 fn all_failed<'a>(
     out: &mut Page,
     view: &View<'_>,
@@ -266,7 +266,7 @@ fn all_failed<'a>(
     }
 }
 
-/// How many checks came to what.
+/// How many checks have each result.
 fn counts(view: &View<'_>) -> String {
     let waived = match view.findings.iter().map(Findings::waived).sum::<usize>() {
         0 => String::new(),

@@ -1,4 +1,4 @@
-//! What runs in the fake's containers: the shell that takes a collector's script, and the probe.
+//! The programs in the fake's containers: the shell that runs a collector's script, and the probe.
 
 mod canary;
 mod exec_user;
@@ -27,7 +27,7 @@ const HELD: &str = "held";
 /// How long a probe that waits stays when nobody ever came.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// What the main program of a container is.
+/// The main program of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Program {
     /// The probe that waits for an exec, this many seconds at most.
@@ -143,7 +143,7 @@ fn is_probe(place: &Place) -> bool {
     own.any(|c| c["command"][0] == PROBE)
 }
 
-/// What answers in the container of the pod whose runtime id is `id`.
+/// The target that answers in the container of the pod whose runtime id is `id`.
 fn beside(cluster: &FakeCluster, pod: &Value, id: &str) -> Option<Target> {
     let state = cluster.state();
     let key = Key::pod(
@@ -193,7 +193,7 @@ async fn of_target(place: &Place, mut exec: Exec) -> Exit {
                     exec.print(&wire::answer(&inventory, &asked)).await;
                     Exit::Code(0)
                 }
-                // Any other script does what a shell without commands does.
+                // Any other script ends like a shell without commands.
                 None => Exit::Code(0),
             }
         }

@@ -1,4 +1,4 @@
-//! What was asked of the fake, call by call.
+//! The calls to the fake, one by one.
 
 use std::{fmt, time::Duration};
 

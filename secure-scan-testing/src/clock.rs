@@ -1,4 +1,4 @@
-//! The fake's clock: it follows tokio's, so that it stands still and jumps where a test pauses time.
+//! The fake's clock: it follows tokio's, so that it stands still and jumps if a test pauses time.
 
 use std::time::Duration;
 

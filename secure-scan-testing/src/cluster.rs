@@ -51,7 +51,7 @@ impl FakeCluster {
         self.config_of(OPERATOR)
     }
 
-    /// The same for another operator, see [`FakeCluster::operator`]; one who is not known has a token that the fake
+    /// The same for another operator, see [`FakeCluster::operator`]. An unknown operator gets a token that the fake
     /// refuses.
     pub fn config_of(&self, operator: &str) -> Config {
         let state = self.state();
@@ -76,7 +76,7 @@ impl FakeCluster {
         in_memory(self).builder(config)
     }
 
-    /// The fake as the library's own cluster, for its operator: what a scan is given in place of a real one.
+    /// The fake as the library's own cluster, for its operator: pass it to a scan in place of a real one.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What runs in every cluster: namespaces are furnished, Jobs meet their deadlines.
+//! The controllers of every cluster: they fill new namespaces and end Jobs at their deadlines.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     store::Key,
 };
 
-/// Does what follows from an object's creation.
+/// Starts what follows from an object's creation.
 pub(crate) fn created(cluster: &FakeCluster, kind: &Kind, key: &Key, object: &Value) {
     let uid = object["metadata"]["uid"]
         .as_str()
@@ -64,7 +64,7 @@ async fn job(cluster: FakeCluster, key: Key, uid: String) {
     if started["status"]["startTime"].is_null() {
         return;
     }
-    // Nothing stays here of a Job that was deleted before.
+    // If the Job was deleted before, this ends too.
     let over = tokio::time::Instant::now() + Duration::from_secs(deadline);
     let removals = cluster.state().store.removals();
     loop {

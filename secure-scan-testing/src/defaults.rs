@@ -1,10 +1,10 @@
-//! What an API server fills into objects that it stores.
+//! Values that an API server fills into objects that it stores.
 
 use serde_json::{Value, json};
 
 use crate::kinds::Kind;
 
-/// A kind that nothing is of.
+/// A kind of which there are no objects.
 pub(crate) fn no_kind() -> Kind {
     Kind {
         group: String::new(),
@@ -15,7 +15,7 @@ pub(crate) fn no_kind() -> Kind {
     }
 }
 
-/// Makes a stored object of one that was sent.
+/// Turns an object that was sent into a stored one.
 pub(crate) fn made(object: &mut Value, kind: &Kind, uid: &str, now: &str) {
     if let Some(map) = object.as_object_mut() {
         map.remove("kind");
@@ -181,7 +181,7 @@ pub(crate) fn suffix(name: &str) -> String {
         .collect()
 }
 
-/// What is filled into a container of any kind.
+/// Fills in the defaults of a container of any kind.
 pub(crate) fn container(container: &mut Value) {
     let image = container["image"].as_str().unwrap_or_default();
     let name = image.rsplit('/').next().unwrap_or_default();

@@ -74,7 +74,7 @@ fn is_script(input: &[u8]) -> bool {
 }
 
 impl Exec {
-    /// A command in a container: its input, and where its output goes, with the channel that it is for.
+    /// A command in a container: its input, and the receiver of its output, with the channel of each message.
     pub(crate) fn new(
         command: Vec<String>,
         container: String,
@@ -100,7 +100,7 @@ impl Exec {
         &self.container
     }
 
-    /// Everything that comes on standard input until the client closes it, or until a collector's script is whole: its
+    /// Everything that comes on standard input until the client closes it, or until a collector's script is complete: its
     /// sender keeps standard input open.
     pub async fn stdin_to_end(&mut self) -> Vec<u8> {
         let mut all = std::mem::take(&mut self.unread);
@@ -113,7 +113,7 @@ impl Exec {
         all
     }
 
-    /// The request on standard input, whose sender keeps that open; `None` where it ends before the request does.
+    /// The request on standard input, whose sender keeps that open; `None` if it ends before the request does.
     pub(crate) async fn request(&mut self) -> Option<InventoryRequest> {
         loop {
             if let Ok(request) = serde_json::from_slice(&self.unread) {
@@ -148,7 +148,7 @@ impl Exec {
 
     async fn send(&mut self, channel: u8, bytes: &[u8]) {
         for chunk in bytes.chunks(CHUNK) {
-            // Where the client is gone, nobody listens.
+            // If the client is gone, nobody listens.
             let _ = self
                 .out
                 .send((channel, Bytes::copy_from_slice(chunk)))

@@ -4,5 +4,5 @@
 pub(crate) const NODE: (&str, &str) = ("fake-node", "192.0.2.10");
 /// The operator that every fake has.
 pub(crate) const OPERATOR: &str = "operator";
-/// How many calls, and how many tokens, are kept where nothing else is said.
+/// How many calls, and how many tokens, are kept by default.
 pub(crate) const KEPT: usize = 50_000;

@@ -10,8 +10,8 @@ use crate::{
 
 /// What goes wrong, and at which calls.
 ///
-/// Without an effect it is a call that only [`Fault::doing`] sees. A fault that names no number strikes every call
-/// that it matches.
+/// Without an effect, a fault only runs the action of [`Fault::doing`]. A fault without a number strikes every call that it
+/// matches.
 ///
 /// ```
 /// use std::time::Duration;
@@ -149,13 +149,13 @@ impl Fault {
         self
     }
 
-    /// Does something to the cluster before the call is looked at, as when somebody replaces the target meanwhile.
+    /// Does something to the cluster before the call is handled, for example replaces the target meanwhile.
     pub fn doing(mut self, action: impl Fn(&FakeCluster) + Send + Sync + 'static) -> Self {
         self.action = Some(Arc::new(action));
         self
     }
 
-    /// What a cluster asks at each call.
+    /// The function that a cluster calls for each call.
     pub(crate) fn striker(mut self) -> Striker {
         Box::new(move |call| self.strike(call))
     }

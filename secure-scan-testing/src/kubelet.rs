@@ -1,4 +1,4 @@
-//! The node: starts the containers of pods, ends them, and says so in the pods' status.
+//! The node: starts the containers of pods, ends them, and reports it in the pods' status.
 
 mod status;
 
@@ -21,7 +21,7 @@ const NOT_FOUND: &str = "code = NotFound desc = not found";
 const UNAUTHORIZED: &str =
     "code = Unknown desc = failed to resolve reference: unexpected status: 401 Unauthorized";
 
-/// Makes a pod that was given a running one, as its node would have reported it.
+/// Turns a given pod into a running one, as its node would have reported it.
 pub(crate) fn running(state: &mut State, mut pod: Value) -> Value {
     let now = state.clock.stamp();
     let phase_given = pod["status"]["phase"].is_string();
@@ -133,7 +133,7 @@ pub(crate) fn stop(cluster: &FakeCluster, key: &Key, uid: &str) {
 }
 
 impl Pod {
-    /// Changes the pod, where it is still there; gives it as it is then.
+    /// Changes the pod if it still exists, and returns its new version.
     fn change(&self, change: impl FnOnce(&mut State, &mut Value)) -> Option<Value> {
         let mut state = self.cluster.state();
         let found = state.store.get(&self.key);
@@ -269,7 +269,7 @@ impl Pod {
         Some(code)
     }
 
-    /// Says of a container that its image does not come, as long as the pod is there.
+    /// Reports that the image of a container cannot be pulled, as long as the pod exists.
     async fn cannot_pull(&self, kept: Kept, name: &str, image: &str, why: &str) -> Option<i32> {
         let said = format!("Failed to pull image {image:?}: rpc error: {why}");
         self.event(name, "Failed", &said);

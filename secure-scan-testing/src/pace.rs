@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// How long the cluster's own controllers and nodes take for what they do.
+/// How long the cluster's own controllers and nodes take for each step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pace {
     /// Until a Job has its start time.
     pub job_start: Duration,
-    /// Until what an ended owner owned is deleted.
+    /// Until the objects of an owner that is gone are deleted.
     pub collect: Duration,
     /// Until a pod has a node.
     pub schedule: Duration,

@@ -1,4 +1,4 @@
-//! Who may do what: roles and bindings of the store, and what Kubernetes gives to everyone.
+//! Who may do what: by the roles and bindings of the store, and by the rights that Kubernetes gives to everyone.
 
 mod rule;
 
@@ -70,7 +70,7 @@ pub(crate) fn allowed(store: &Store, user: &User, wanted: &Attributes<'_>) -> bo
     all.iter().chain(unlisted).any(|rule| rule.allows(wanted))
 }
 
-/// What of `wanted` the rules in `has` do not give, as they are compared before a role is granted.
+/// The rules of `wanted` that `has` does not cover, compared as before a role is granted.
 pub(crate) fn not_held(has: &[Rule], wanted: &[Rule]) -> Vec<Rule> {
     let mut lacking = Vec::new();
     for rule in wanted {

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::store::Key;
 
-/// What is known of a container that runs.
+/// The state of a container that runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ContainerState {
     /// Execs that are open.

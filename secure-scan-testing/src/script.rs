@@ -1,12 +1,12 @@
-//! A script of what comes out of an exec, step by step.
+//! A script of an exec's output, step by step.
 
 use std::time::Duration;
 
 use crate::{Exec, Exit};
 
-/// What an exec says and does, whatever is asked of it.
+/// What an exec prints and does, whatever it is asked.
 ///
-/// It ends with exit code 0 where no step ends it.
+/// It ends with exit code 0 if no step ends it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -66,7 +66,7 @@ impl Script {
         self.step(Step::Wait(time))
     }
 
-    /// Says nothing more and never ends.
+    /// Prints nothing more and never ends.
     pub fn hang(self) -> Self {
         self.step(Step::Hang)
     }

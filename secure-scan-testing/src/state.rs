@@ -26,13 +26,13 @@ use crate::{
     target::Target,
 };
 
-/// What may refuse or change an object before it is stored: the object, and who sends it.
+/// A webhook that may refuse or change an object before it is stored; it gets the caller and the object.
 pub(crate) type Hook = Arc<dyn Fn(&str, &mut Value) -> Result<(), String> + Send + Sync>;
 
-/// What is done to the cluster before a call is looked at.
+/// An action on the cluster before a call is handled.
 pub(crate) type Action = Arc<dyn Fn(&FakeCluster) + Send + Sync>;
 
-/// What becomes of a call.
+/// The effect of a fault on a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     None,
@@ -43,7 +43,7 @@ pub(crate) enum Effect {
     LoseAnswer,
 }
 
-/// What strikes one call.
+/// A fault that strikes one call.
 #[derive(Clone)]
 pub(crate) struct Strike {
     pub(crate) delay: Duration,
@@ -51,7 +51,7 @@ pub(crate) struct Strike {
     pub(crate) action: Option<Action>,
 }
 
-/// What is asked at each call whether something strikes it.
+/// Returns the fault that strikes a call, if any does.
 pub(crate) type Striker = Box<dyn FnMut(&Call) -> Option<Strike> + Send>;
 
 /// A Kubernetes cluster in memory, behind the real client code.
@@ -79,7 +79,7 @@ impl FakeCluster {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the object at `key`, where it is there.
+    /// Changes the object at `key`, if it exists.
     pub(crate) fn edit_at(&self, key: &Key, change: impl FnOnce(&mut Value)) {
         let mut state = self.state();
         if let Some(mut object) = state.store.get(key).map(|object| (**object).clone()) {
@@ -102,14 +102,14 @@ pub(crate) struct State {
     /// How many calls are kept in `calls`.
     pub(crate) remembered: usize,
     pub(crate) hooks: Vec<Hook>,
-    /// UIDs of what was given, and of what the cluster made by itself.
+    /// UIDs of given objects, and of those that the cluster made by itself.
     pub(crate) given: BTreeSet<String>,
     /// What answers in the containers of a pod, by its namespace, name and container; an empty container is any.
     pub(crate) targets: BTreeMap<(String, String, String), Target>,
     /// What answers in a container of an image.
     pub(crate) images: BTreeMap<String, Target>,
     pub(crate) unpullable: BTreeSet<String>,
-    /// Images that are pulled for pods with a pull secret alone.
+    /// Images that are pulled only for pods with a pull secret.
     pub(crate) private: BTreeSet<String>,
     /// Whether the server lists no rights of operators, and says that its list is incomplete.
     pub(crate) lists_no_rights: bool,
@@ -143,7 +143,7 @@ impl State {
         }
     }
 
-    /// Notes a call, and gives what strikes it.
+    /// Records a call, and returns the fault that strikes it.
     pub(crate) fn note(&mut self, call: Call) -> Option<Strike> {
         let strikes = self.faults.iter_mut().filter_map(|strikes| strikes(&call));
         let strike = strikes.collect::<Vec<_>>().into_iter().next();
@@ -153,7 +153,7 @@ impl State {
         strike
     }
 
-    /// Notes the answer to a call.
+    /// Records the answer to a call.
     pub(crate) fn answered(&mut self, number: u64, status: u16) {
         let first = self.calls.front().map_or(0, |call| call.number);
         let at = usize::try_from(number.saturating_sub(first)).unwrap_or(usize::MAX);

@@ -17,7 +17,7 @@ use selector::Selection;
 /// Changes that a watch can go back to.
 const HISTORY: usize = 2048;
 
-/// Where an object is.
+/// The place of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) group: String,
@@ -107,7 +107,7 @@ pub(crate) struct Store {
     watchers: Vec<Watcher>,
     /// Notified of each removal.
     removed: Arc<Notify>,
-    /// What an authorizer beside RBAC, which lists nothing, allows to every account.
+    /// Rights that an authorizer beside RBAC, which lists nothing, gives to every account.
     pub(crate) unlisted: Option<Vec<Rule>>,
 }
 
@@ -199,7 +199,7 @@ impl Store {
         }
     }
 
-    /// Begins a watch after version `since`, or with all that is there; `false` where that version is too old.
+    /// Begins a watch after version `since`, or with all existing objects; `false` if that version is too old.
     pub(crate) fn watch(&mut self, watcher: Watcher, since: Option<u64>) -> bool {
         match since {
             None => {
@@ -224,7 +224,7 @@ impl Store {
         true
     }
 
-    /// The history forgets all that was: the next watch that goes on from before is refused as too old.
+    /// Forgets the history: the next watch from an older version is refused as too old.
     pub(crate) fn forget(&mut self) {
         self.history.clear();
         self.forgotten = self.version;

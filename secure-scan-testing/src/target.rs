@@ -1,4 +1,4 @@
-//! Scripted targets: what answers when somebody execs into a container.
+//! Scripted targets: they answer when somebody execs into a container.
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use scanner_inventory::Inventory;
 
 use crate::{Exec, Exit, Script, samples};
 
-/// What a container is, to whoever execs into it.
+/// A container, as an exec into it sees it.
 ///
 /// An [`Inventory`] is a target with a shell that answers whatever is asked of it with that inventory, in the wire
 /// format of the agents.
@@ -20,14 +20,14 @@ pub struct Target {
 
 type Custom = Arc<dyn Fn(Exec) -> Pin<Box<dyn Future<Output = Exit> + Send>> + Send + Sync>;
 
-/// What `/bin/sh` is in a target.
+/// The `/bin/sh` of a target.
 #[derive(Clone)]
 pub(crate) enum Shell {
     /// It answers the collector's script with the target's inventory.
     Collector,
     /// It is not there.
     Absent,
-    /// It says and does this, whatever is asked.
+    /// It prints and does this, whatever it is asked.
     Script(Script),
     /// A function answers every exec.
     Custom(Custom),

@@ -236,7 +236,7 @@ fn what_is_in_files_is_the_same() {
     }
 }
 
-/// What a comparison with an image asks for: times of all, contents of some, and one walk for both.
+/// The request of a comparison with an image: times of all files, contents of some, and one walk for both.
 #[test]
 fn times_and_the_contents_of_some_are_the_same() {
     let dir = tempfile::tempdir().expect("folder");

@@ -33,7 +33,7 @@ fn run(shell: &[&str], name: &str, arguments: &[&str]) -> (i32, String, String) 
     (code, text(&output.stdout), text(&output.stderr))
 }
 
-/// What the program is given.
+/// The arguments of the program.
 fn expected(command: &str, needed: usize, values: &[&str], more: &[&str]) -> String {
     let (target, profile) = (values[1], values[needed - 1]);
     let mut all = vec![command.to_owned(), format!("--namespace={}", values[0])];

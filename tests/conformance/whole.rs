@@ -205,7 +205,7 @@ fn compared_of(weak: bool, asked: &[Section], prepare: impl Fn(&Path) + Send + '
     compared_and(weak, asked, prepare, |_| ())
 }
 
-/// The same, where `hold` holds every inventory to what must be seen, whatever both agents agree about.
+/// The same; `hold` also checks every inventory for what must be seen, even if both agents agree.
 fn compared_and(
     weak: bool,
     asked: &[Section],
@@ -249,7 +249,7 @@ fn compared_and(
                     digest: true,
                     ..FileSelector::default()
                 },
-                // Walked again for another check, and named without asking for what is in them.
+                // Walked again for another check, and named without asking for their contents.
                 FileSelector {
                     under: vec!["/etc".into()],
                     ..FileSelector::default()
@@ -346,7 +346,7 @@ fn tree(root: &Path) {
     }
 }
 
-/// What C libraries read differently, what they pass over, and bytes that end lines elsewhere.
+/// Lines that C libraries read differently, lines that they skip, and bytes that end lines elsewhere.
 const ODD_ACCOUNTS: &[u8] = b"root:x:0:0:root:/root:/bin/sh\n#off:x:1:1::/:/bin/sh\n  # note\n\n+::::::\n+\ncr:x:5:5::/:/bin/sh\r\n\
     colons:x:6:6::/:/bin/sh:x:y\nzero:x:7:7::/:/bin/sh\0x\nid\0:x:8\n:x:9:9::/:\nwrap:x:4294967296:-1::/:\n  blank:x: 3:3::/:\nfew:x:0:0\n\
     no fields\nname:\nname:x\none\x01two:!:4:4::/:\n\xff\x81\x88:*:5:5:\x81:/\x82:/\xff\\\n\r\nlast:$6$a$b:1:1::/";

@@ -132,7 +132,7 @@ fn write(folder: &Path, name: &str, report: &Value, format: Format) -> PathBuf {
     path
 }
 
-/// Runs a consumer: whether it was content, and what it said.
+/// Runs a consumer; returns whether it accepted the document, and its output.
 fn run(command: &mut Command) -> (bool, String) {
     let output = command
         .current_dir(consumers())
@@ -164,7 +164,7 @@ fn libraries_of_the_standards_read_every_report() {
             let mut check = node(&["check.mjs", kind]);
             let (content, said) = run(check.arg(&file));
             assert!(content, "{name} {kind}: {said}");
-            // The check sees what is wrong.
+            // The check finds the fault.
             let text = fs::read_to_string(&file).unwrap();
             let broken = match format {
                 Format::CycloneDx => text.replace("bomFormat", "bomFormats"),

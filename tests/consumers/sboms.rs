@@ -18,7 +18,7 @@ use crate::{consumers, reports, rpm, run, write};
 const TRIVY: &str = "trivy";
 const GRYPE: &str = "grype";
 
-/// What a scanner sees in the bill of a root filesystem, as the probe reads that.
+/// What a scanner finds in the bill of materials of a root filesystem that the probe has read.
 fn seen(by: &str, root: &Path) -> Vec<String> {
     let request = InventoryRequest {
         sections: [Section::Packages, Section::LanguagePackages, Section::Os].into(),
@@ -172,7 +172,7 @@ fn jar_of(mut into: impl std::io::Write, group: &str, artifact: &str, version: &
     let sum = crc(text.as_bytes());
     let size = |text: &str| u32::try_from(text.len()).unwrap().to_le_bytes();
     let short = |number: usize| u16::try_from(number).unwrap().to_le_bytes();
-    // What the header of a file and the directory have in common.
+    // The common fields of a file's header and its directory entry.
     let common = [
         &[10, 0, 0, 0, 0, 0, 0, 0, 0, 0][..],
         &sum.to_le_bytes(),

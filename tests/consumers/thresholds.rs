@@ -120,7 +120,7 @@ const READ_ALIKE: &[&str] = &[
     "no_impact: {none: {min: 2, max: 2}}",
     "no_impact: {none: {max: 1}}",
     "no_impact: {high: {min: 1, max: 1}, low: {max: 0}}",
-    // What is of severity info counts as low.
+    // A failure of severity info counts as low.
     "passed: {low: {min: 2, max: 2}}",
     "failed: {low: {min: 1, max: 1}}",
     "failed: {low: {max: 0}}",
@@ -139,7 +139,7 @@ const READ_ALIKE: &[&str] = &[
     "skipped: {high: {controls: [c9]}}",
 ];
 
-/// What the SAF CLI does not look at or cannot read, and then says that all is well; we refuse the file.
+/// Files that the SAF CLI ignores or cannot read, and then reports success; secure-scan refuses them.
 const SKIPPED_THERE: &[&str] = &[
     "compliance: {max: 0}",
     "failed.totl.max: 0",
@@ -164,7 +164,7 @@ const REFUSED_BY_BOTH: &[&str] = &[
     "passed.total: 5.5",
 ];
 
-/// Whether the SAF CLI says of each threshold file that the OHDF file meets it.
+/// Whether the OHDF file meets each threshold file, by the SAF CLI.
 fn validated(folder: &Path, ohdf: &Path, thresholds: &[&str]) -> Vec<Option<bool>> {
     let of = |(at, text): (usize, &&str)| {
         let file = folder.join(format!("{at}.yaml"));

@@ -239,7 +239,7 @@ async fn a_log_that_was_forged_or_a_report_that_was_changed_is_refused() {
         assert!(matches!(refused.code, 1 | 2), "{words}: {refused:?}");
         assert!(refused.err.contains(words), "{words}: {refused:?}");
     }
-    // What is not a log at all.
+    // A file that is not a log at all.
     for what in [
         &["verify", report][..],
         &["reconcile", report, "--apiserver-log", other],

@@ -83,7 +83,7 @@ const LEVEL: &str = "Pod Security level";
 const ADMISSION: &str = "not admitted";
 const HOST: &str = "process namespace";
 
-/// What the scan of each target must come to: seen, or why not.
+/// The expected result of the scan of each target: seen, or why not.
 fn expected(level: &str) -> [&'static str; 12] {
     match level {
         "privileged" => [

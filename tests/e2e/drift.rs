@@ -77,7 +77,7 @@ async fn changes_are_found_and_a_clean_container_passes() {
     );
     let full = drift(&site, &["changed", "--full"]).await;
     assert_eq!(clean.code, 0, "{clean:?}");
-    // A plan says by its exit code what the scan would come to, as that of `scan` does.
+    // The exit code of a plan predicts that of the scan, as with `scan`.
     for (level, code) in [("hardened", 0), ("strict", 4)] {
         let planned = drift(&site, &["web", "--dry-run", "--level", level]).await;
         assert_eq!(planned.code, code, "{level}: {planned:?}");

@@ -39,7 +39,7 @@ pub(crate) struct Way {
     pub(crate) lease: u32,
     /// How many scans run at once, at most.
     pub(crate) at_once: usize,
-    /// What one of them asks of the node, in [`LOAD`].
+    /// The resources that one of them requests from the node, in [`LOAD`].
     pub(crate) load: u32,
     /// Faults for each call.
     pub(crate) few: usize,
@@ -84,7 +84,7 @@ struct Case<'a> {
     fault: Fault,
 }
 
-/// What a run came to: what it wrote, the call that was broken, how many calls there were.
+/// The result of a run: its output, the call that was broken, and the number of calls.
 struct Ran {
     name: String,
     output: ProgramOutput,
@@ -123,8 +123,8 @@ impl Case<'_> {
         ran
     }
 
-    /// Processes in the target, where it has a shell that counts them. What the collector started is over with the scan, and
-    /// where nobody could say so, with its deadline.
+    /// Processes in the target, where it has a shell that counts them. What the collector started ends with the scan or, if
+    /// nobody can end it, at its deadline.
     async fn processes(&self, pod: &str) -> Option<usize> {
         if self.way.probe || !self.way.own_pod {
             return None;
@@ -172,7 +172,7 @@ impl std::fmt::Display for Case<'_> {
     }
 }
 
-/// What a user must be able to rely on after any fault.
+/// Checks what a user must be able to rely on after any fault.
 fn violations(ran: &Ran, clean: &ProgramOutput) -> Vec<String> {
     let mut wrong = Vec::new();
     let output = &ran.output;
@@ -305,7 +305,7 @@ pub(crate) async fn every_call(way: &Way) {
         .flat_map(|ran| violations(ran, &clean.output))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    // What could not be shown to be gone is what the lease removes.
+    // What was not shown to be gone, the lease removes.
     let unverified = outcomes.iter().filter(|ran| ran.output.code == 5).count();
     let patience = if unverified > 0 { way.lease + 30 } else { 0 };
     site.nothing_left(patience).await;

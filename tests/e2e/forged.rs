@@ -183,7 +183,7 @@ async fn a_program_mounted_over_the_sidecars_probe_is_refused() {
         .create(&PostParams::default(), &created)
         .await;
     made.expect("create pod");
-    // It runs in the place of the probe, and would answer whatever its author likes.
+    // It runs in the place of the probe, and its author decides what it answers.
     eventually("the forged sidecar runs", async || {
         let pod = site.api::<Pod>().get("both").await.expect("pod");
         let statuses = pod.status?.container_statuses?;

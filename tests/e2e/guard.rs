@@ -23,7 +23,7 @@ const PLANNED: &str = "this pod, container and command were not planned";
 const ONLY: &str = "a scan identity may only exec";
 const ENDS: &str = "the pod of a scan has no token, ends by itself";
 
-/// By which of its rules the guard refuses what it must, so that no attempt fails for another reason.
+/// The rule by which the guard must refuse each attempt, so that none fails for another reason.
 const REFUSALS: [(&str, &str); 47] = [
     (
         "exec by POST: another container before the planned one",
@@ -115,7 +115,7 @@ fn unmasked() -> Value {
     })
 }
 
-/// What the server says of a pod that is not really made.
+/// The server's answer to a dry run of a pod.
 async fn made(site: &TestNamespace, pod: &Value) -> String {
     let pod: Pod = serde_json::from_value(pod.clone()).expect("pod");
     let dry = PostParams {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use attacks::{Attack, NAME, attacks, template};
 
-/// A request as somebody, and what the server says of it: `done`, or its words.
+/// A request as somebody, and the server's answer: `done`, or its message.
 async fn says(
     site: &TestNamespace,
     user: Option<&str>,
@@ -83,7 +83,7 @@ async fn tenant(site: &TestNamespace, namespace: &str) {
     .await;
 }
 
-/// What a scan makes, and a pod: the lease ends after that many seconds.
+/// The objects of a scan, and a pod: the lease ends after that many seconds.
 async fn objects(site: &TestNamespace, seconds: u32) {
     let namespace = &site.namespace;
     let labels = json!({"secure-scan.io/scan": "deadbeef01"});

@@ -20,7 +20,7 @@ fn more(strategy: &str) -> &'static str {
 
 const STRATEGIES: [&str; 3] = ["container", "distroless", "sidecar"];
 
-/// What the image is to blame for, or the node: no specification of a pod mends it.
+/// Failures that come from the image or the node: no pod specification can fix them.
 const OF_IMAGE: [&str; 7] = [
     "confinement",
     "image-digest",
@@ -31,7 +31,7 @@ const OF_IMAGE: [&str; 7] = [
     "sudo",
 ];
 
-/// What is wrong if it exists, wherever it is: not known while a place cannot be read.
+/// Things that are wrong wherever they exist: unknown while a place cannot be read.
 const OF_EXISTENCE: [&str; 9] = [
     "backup-files",
     "core-dumps",

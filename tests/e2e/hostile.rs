@@ -83,7 +83,7 @@ const SHELLS: [(&str, &str); 23] = [
     ),
 ];
 
-/// Name, and what is done to a target whose shell is left: tools that lie or stall.
+/// Name, and the change to a target that keeps its shell: tools that lie or stall.
 const TOOLS: [(&str, &str); 6] = [
     (
         "find-is-silent",
@@ -160,7 +160,7 @@ async fn peak(pid: u32) -> i64 {
     peak
 }
 
-/// Scans one and gives what is wrong with how it ended.
+/// Scans one, and returns what is wrong with its end.
 async fn problem(site: &TestNamespace, name: &str, codes: &[i32]) -> Option<String> {
     let started = Instant::now();
     let child = site.start(&[name, "--lease", "30", "-o", "json"]);

@@ -266,8 +266,8 @@ async fn an_identity_apart_is_out_of_reach_of_the_targets_namespace() {
     site.remove().await;
 }
 
-/// Lets one of the two leases of an enforced scan outlive the other, and gives what the identity's exec is answered once the
-/// other has ended.
+/// Lets one of the two leases of an enforced scan outlive the other, and returns the answer to an exec of the identity
+/// after the other has ended.
 async fn one_lease_ends(test: &str, identity_ends: bool) -> (u16, TestNamespace) {
     let site = TestNamespace::new(test).await;
     let apart = Apart::new(&site).await;

@@ -31,7 +31,7 @@ pub(crate) async fn injected(manifest: &str, args: &[&str]) -> String {
     output.out
 }
 
-/// What the API server makes of a manifest.
+/// The API server's answer to a manifest.
 pub(crate) async fn apply(site: &TestNamespace, manifest: &str, args: &[&str]) -> Value {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let mut kubectl = Command::new("kubectl");

@@ -5,7 +5,7 @@ use kube::api::PostParams;
 use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};
 
-/// What a target installs before it sleeps.
+/// The packages that a target installs before it sleeps.
 const INSTALL: &str = r#"
 set -e
 app=/tmp/app/node_modules/@e2e/app
@@ -83,7 +83,7 @@ async fn a_bill_of_materials_has_packages_of_languages_or_says_that_none_could_l
         assert!(find("pkg:pypi/e2e-thing@4.5").is_some(), "{bom:#}");
         assert!(find("pkg:gem/rack@3.1.0").is_some(), "{bom:#}");
         assert!(components.iter().any(|c| c["name"] == "libc6"));
-        // What the target's user may not read was not looked at, and the bill says so.
+        // The bill says that files which the target's user may not read were not read.
         assert_eq!(bom["compositions"][0]["aggregate"], "incomplete", "{name}");
         let why = "language_packages: partial";
         assert!(output.out.contains(why), "{output:?}");

@@ -61,8 +61,8 @@ impl Policy {
             let made: Result<Value, _> = site.client.request(request.expect("request")).await;
             made.expect("create");
         }
-        // The API server takes a policy into use a moment after it was written: what it changes is changed
-        // then, or it refuses what it cannot change.
+        // The API server applies a policy a moment after it was written: it then changes objects, or refuses those that it
+        // cannot change.
         let sample = match resource {
             "jobs" => manifest::lease(&"0".repeat(8).parse().expect("id"), &name, 60),
             "pods" => json!({
@@ -120,7 +120,7 @@ async fn a_lease_that_would_not_end_stops_the_scan_before_anything_else_is_creat
     const NO_OWNER: &str = "[JSONPatch{op: 'remove', path: '/metadata/ownerReferences'}]";
     let more = "[JSONPatch{op: 'add', path: '/metadata/ownerReferences/-', value: {\
         'apiVersion': dyn('v1'), 'kind': dyn('Namespace'), 'name': dyn('x'), 'uid': dyn('x')}}]";
-    // Name, group and resource, change, kinds that the scan may have made, and what it says.
+    // Name, group and resource, change, kinds that the scan may have created, and its message.
     let cases = [
         (
             "queue",

@@ -24,11 +24,11 @@ use tokio::{
 
 use crate::loan::CLIENT;
 
-/// What the hopping client runs: it ends with its standard input. What does not look at that goes on in a container, whoever
-/// asked for it.
+/// The command of the hopping client, which ends with its standard input. A command that ignores its standard input would
+/// go on running in the container.
 const HELD: &str = r#"["sh", "-c", "echo ready; exec cat"]"#;
 
-/// What a program wrote into a file that it then moved to `path`.
+/// The text that a program wrote into a file that it then moved to `path`.
 async fn written(path: &Path) -> String {
     let read = eventually("what the program writes", async || {
         fs::read_to_string(path).ok()
@@ -83,7 +83,7 @@ impl Hop {
         Self { site, dir, before }
     }
 
-    /// What the client writes.
+    /// The bytes that the client writes.
     fn log(&self) -> PathBuf {
         self.dir.path().join("log")
     }

@@ -46,7 +46,7 @@ fn checks(output: &ProgramOutput, outcome: &str) -> BTreeSet<String> {
 const ASKED: &str = "while IFS= read -r l; do printf '%s\\n' \"$l\"; \
                      case $l in '# The script ends here.') break ;; esac; done";
 
-/// Name, what is done to a tool, the section that needs it, and what is said of that section.
+/// Name, the change to a tool, the section that needs it, and the message about that section.
 fn lies() -> [(&'static str, String, &'static str, &'static str); 6] {
     [
         (

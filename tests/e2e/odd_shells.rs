@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const PROBE: [&str; 4] = ["--probe-image", "lab.local/probe:1", "-o", "json"];
 
-/// Starts a pod of Debian as root, whose `/bin/sh` is bash where that is said.
+/// Starts a pod of Debian as root, whose `/bin/sh` is bash if asked for.
 async fn debian(site: &TestNamespace, name: &str, bash: bool, env: Value) {
     let shell = if bash { "bash" } else { "dash" };
     let prepare = format!(

@@ -141,7 +141,7 @@ async fn a_weaker_context_than_the_planned_one_sees_nothing() {
     let all = json!({"drop": ["ALL"], "add": ["DAC_READ_SEARCH", "SYS_PTRACE"]});
     let less = json!({"drop": ["ALL"], "add": ["DAC_READ_SEARCH"]});
     let as_root = vec![
-        // What the planner refuses at level baseline.
+        // Targets that the planner refuses at level baseline.
         ("root-default", user(0, 0, json!({}))),
         ("no-ptrace", user(0, 0, less)),
         ("planned", user(0, 0, all)),
@@ -180,7 +180,7 @@ async fn a_weaker_context_than_the_planned_one_sees_nothing() {
                     "another",
                     user(0, 0, json!({"drop": ["ALL"], "add": ["KILL"]})),
                 ),
-                // What the planner says at level baseline.
+                // Decisions of the planner at level baseline.
                 ("planned", user(0, 0, one)),
             ],
         ),

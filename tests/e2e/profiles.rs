@@ -226,9 +226,9 @@ async fn host(site: &TestNamespace) {
     pod(site, "host", &spec).await;
 }
 
-/// What each check said of a pod.
+/// The status of each check for a pod.
 fn results(output: &ProgramOutput) -> BTreeMap<String, Value> {
-    // What each check says is compared, whatever the scan amounts to.
+    // The status of each check is compared, whatever the verdict.
     assert!(matches!(output.code, 0 | 1 | 3), "{output:?}");
     let report = output.json();
     let all = report["findings"][0]["results"].as_array().cloned();
@@ -290,7 +290,7 @@ async fn each_shipped_check_passes_and_fails_in_real_pods() {
         site.run(&loose),
         site.run(&host),
     );
-    // What a shell cannot see of the same pod, a probe can.
+    // A probe can read what a shell cannot read in the same pod.
     let probed = with(&["loose", "--input", "max_packages=1"]);
     let probed = results(&site.probe(&probed).await);
     let (good, plain) = (results(&good), results(&plain));

@@ -60,7 +60,7 @@ fn write(folder: &Path, digest: &str) {
         ("identity.yaml", keyless(IDENTITY)),
         ("somebody.yaml", keyless("somebody@example.com")),
     ] {
-        // A gate that the level leaves alone: what is wrong stops a scan under every policy.
+        // A gate that the level does not use: a wrong signature stops a scan under every policy.
         let text =
             format!("name: own\nversion: '1'\ntitle: T\nlevel: baseline\nsignature: {signature}\n");
         write(name, &text);

@@ -172,7 +172,7 @@ async fn every_kind_of_workload_is_scanned_by_its_name() {
             "{name}: {plan}"
         );
     }
-    // A set of nobody's, with the labels, the name and the hash that the deployment would give it.
+    // A ReplicaSet without an owner, with the labels, the name and the hash that the deployment would give it.
     let labels = json!({"app": "shop", "pod-template-hash": "abc"});
     let mut stranger = workload("shop-abc", &json!({"selector": {"matchLabels": labels}}));
     stranger["spec"]["template"]["metadata"]["labels"] = labels;

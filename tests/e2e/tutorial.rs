@@ -136,7 +136,7 @@ async fn remove_namespace(site: &TestNamespace) {
     .await;
 }
 
-/// What is wrong with the output of the command at `number`.
+/// The fault in the output of the command at `number`, if there is one.
 fn wrong(steps: &[Step], outputs: &[(i32, String)], number: usize) -> Option<String> {
     let (step, (code, output)) = (&steps[number], &outputs[number]);
     let asked = steps

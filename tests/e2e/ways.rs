@@ -279,7 +279,7 @@ async fn without_a_kubeconfig_the_account_of_the_pod_scans_and_the_plan_names_it
     assert!(said.contains(&said_of_account), "{plan:?}");
     let done = run(&["container", "web", "-o", "json"]).await;
     assert!(done.has_findings(COMPLETE), "{done:?}");
-    // What is named is used in its place.
+    // A named way is used instead.
     for named in [
         ["--context", "lab"],
         ["--kubeconfig", "/nonexistent/config"],

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::program::{ProgramOutput, program, text};
 
-/// The API server's audit log; says that a test, or the rest of it, is not run where there is none.
+/// The API server's audit log; if there is none, prints that a test, or the rest of it, is not run.
 #[expect(clippy::print_stderr, reason = "a test that is not run is reported")]
 pub fn apiserver_log() -> Option<String> {
     let log = std::env::var("SCANNER_E2E_AUDIT_LOG").ok();
@@ -20,7 +20,7 @@ pub async fn audit(args: &[&str]) -> ProgramOutput {
     program(&all).output().await.expect("it starts").into()
 }
 
-/// Compares `log` with the API server's own; says so where there is none.
+/// Compares `log` with the API server's own; prints a note if there is none.
 pub async fn reconcile(log: &Path) -> Option<ProgramOutput> {
     let server = apiserver_log()?;
     Some(audit(&["reconcile", text(log), "--apiserver-log", &server]).await)

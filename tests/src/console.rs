@@ -4,11 +4,11 @@
 //! `<<EOF`; every other line is output of the command before it. In output, `…` stands for any text, and a line of only
 //! `…` for any number of lines.
 
-/// What stands for whatever was left out.
+/// The mark for output that was left out.
 const ANY: char = '…';
 const PROMPT: &str = "$ ";
 
-/// A command and what is shown for it.
+/// A command and the output that is shown for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// Line of the document.
@@ -79,11 +79,11 @@ fn command<'a>(begun: &'a str, mut more: impl Iterator<Item = &'a str>) -> Strin
     all.join("\n")
 }
 
-/// Compares what is shown with what came.
+/// Compares the shown output with the real one.
 ///
 /// # Errors
 ///
-/// Gives the first line that is shown and does not come there.
+/// Returns the first shown line that is missing in the real output.
 pub fn compare(shown: &[String], came: &str) -> Result<(), String> {
     let came: Vec<&str> = came.lines().map(str::trim_end).collect();
     // Before which lines of the output the comparison may stand.

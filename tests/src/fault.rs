@@ -315,7 +315,7 @@ async fn pass(mut answer: Response<Incoming>, upgrading: OnUpgrade, cut: bool) -
     if !cut {
         return Ok(answer.map(|body| body.map_err(io::Error::other).boxed()));
     }
-    // What is left of the connection after half a body: nothing.
+    // Nothing is left of the connection after half a body.
     let (parts, body) = answer.into_parts();
     let whole = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let half = whole.slice(..whole.len() / 2);
@@ -324,7 +324,7 @@ async fn pass(mut answer: Response<Incoming>, upgrading: OnUpgrade, cut: bool) -
     Ok(Response::from_parts(parts, body))
 }
 
-/// Lets everything through to the server, and a kilobyte of what comes back.
+/// Lets everything through to the server, and a kilobyte of the answer.
 async fn copy_some<A, B>(near: &mut A, far: &mut B) -> io::Result<()>
 where
     A: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,

@@ -29,7 +29,7 @@ pub const COMPLETE: i32 = 1;
 /// Exit code of a scan that could not do every check.
 pub const IN_PART: i32 = 3;
 
-/// What a run of the program wrote and how it ended.
+/// The output of a run of the program, and how it ended.
 pub struct ProgramOutput {
     /// Exit code; -1 when it was killed.
     pub code: i32,
@@ -99,7 +99,7 @@ pub fn program(args: &[&str]) -> Command {
     let mut command = Command::new(path);
     command
         .args(args)
-        // The options of whoever runs the tests are none of theirs.
+        // The tests must not use the options of whoever runs them.
         .env("SECURE_SCAN_CONFIG", "")
         .env("XDG_CACHE_HOME", cache())
         .stdin(Stdio::null())
@@ -109,7 +109,7 @@ pub fn program(args: &[&str]) -> Command {
     command
 }
 
-/// A folder for the caches of the programs of this run, so that none knows what a run before it tried.
+/// A folder for the caches of the programs of this run, so that no run knows the trials of an earlier one.
 fn cache() -> &'static Path {
     static FOLDER: LazyLock<TempDir> =
         LazyLock::new(|| tempfile::tempdir().expect("a folder for caches"));

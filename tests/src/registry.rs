@@ -127,7 +127,7 @@ fn digest(bytes: &[u8]) -> String {
     format!("sha256:{hex}")
 }
 
-/// An image of busybox, another one each time: what a node has of an image it need not pull.
+/// An image of busybox, a new one each time: a node does not pull an image that it already has.
 fn image() -> Contents {
     const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
     const CONFIG: &str = "application/vnd.oci.image.config.v1+json";

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 ///
 /// # Errors
 ///
-/// Fails with what the server and the command said of it.
+/// Fails with the messages of the server and the command.
 #[expect(clippy::disallowed_methods, reason = "the tests' own exec")]
 pub async fn run_in(
     client: &Client,

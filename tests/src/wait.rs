@@ -1,4 +1,4 @@
-//! Waiting for what a cluster or a program does in its own time.
+//! Waits for things that a cluster or a program does in its own time.
 
 use std::time::Duration;
 

@@ -11,14 +11,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What a proxy does.
+/// The behaviour of a proxy.
 #[derive(Clone)]
 pub enum Does {
     /// CONNECT, for those who log in with this header, if it is named.
     Connect(Option<&'static str>),
     /// SOCKS5.
     Socks,
-    /// Answers so, whatever it is asked.
+    /// Sends this answer to every request.
     Says(String),
 }
 

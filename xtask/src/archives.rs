@@ -14,7 +14,7 @@ use crate::{consumers::Outcome, lab, ui::say};
 
 pub(crate) const NAME: &str = "images, read as containerd unpacks them";
 
-/// What the oracle is built from: another content is another folder.
+/// The sources of the oracle: other sources get another folder.
 const SOURCES: [&str; 5] = ["go.mod", "go.sum", "main.go", "images.go", "overlay.go"];
 const PROGRAM: &str = "apply";
 

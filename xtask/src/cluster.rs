@@ -60,7 +60,7 @@ impl Cluster {
         Ok(command)
     }
 
-    /// `kubectl` with arguments; gives what it printed.
+    /// Runs `kubectl` with arguments, and returns its output.
     pub(crate) fn kubectl(&self, args: &[&str]) -> Result<String> {
         let mut command = self.command("kubectl")?;
         if let Some(context) = &self.context {

@@ -207,7 +207,7 @@ mod tests {
         let two = layout(b"program", "probe:1").unwrap();
         assert_eq!((&one.tar, &one.digest), (&two.tar, &two.digest));
         assert_ne!(layout(b"other", "probe:1").unwrap().digest, one.digest);
-        // A name is no part of what a digest is of.
+        // A name is not part of the data that the digest covers.
         assert_eq!(layout(b"program", "probe:2").unwrap().digest, one.digest);
         let mut archive = tar::Archive::new(one.tar.as_slice());
         let names: Vec<String> = archive

@@ -20,11 +20,11 @@ use crate::{
 
 pub(crate) const NAME: &str = "the third-party example";
 const NAMESPACE: &str = "secure-scan-third-party";
-/// What a scan of the example may create.
+/// The objects that a scan of the example may create.
 const KINDS: &str =
     "jobs,serviceaccounts,secrets,roles,rolebindings,pods,configmaps,networkpolicies";
-/// Exit codes of scans with findings. The example's own strategy answers for files alone, and what a check needs beyond
-/// them makes the scan incomplete.
+/// Exit codes of scans with findings. The example's own strategy answers only for files, and a check that needs more makes
+/// the scan incomplete.
 const FINDINGS: i32 = 1;
 const INCOMPLETE: i32 = 3;
 /// Images of the lab, the pods that run them, and the strategy that reaches each.
@@ -64,7 +64,7 @@ fn cargo(args: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Cargo as it is called elsewhere, but for the folder of what it builds: much of it is built already.
+/// Cargo as it is called elsewhere, except for its target folder, in which much is built already.
 fn command(args: &[&str]) -> Result<Command> {
     let me = std::env::current_exe()?;
     let target = me

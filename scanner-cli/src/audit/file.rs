@@ -13,8 +13,8 @@ const MAX_LOG: u64 = 128 << 20;
 /// Longest line of the API server's log that is read, in bytes.
 const MAX_LINE: u64 = 4 << 20;
 
-/// Reads line by line, in bounded memory; a longer line is handed over cut, and cannot be read. A
-/// last line without an end is one that the server is still writing.
+/// Reads line by line, in bounded memory. A longer line is handed over truncated, and so counts as unreadable. The server
+/// is still writing a last line that has no end.
 pub(super) fn each_line(path: &Path, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
     let mut reader = BufReader::new(File::open(path)?);
     let mut line = Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path, what: &str) -> Result<Vec<u8>, Problem> {
         )
     };
     let mut bytes = Vec::new();
-    // One byte more than is read: a device has no length, and what is written to grows.
+    // One byte more than the limit: a device has no length, and a file may grow.
     let read = File::open(path).and_then(|file| file.take(MAX_LOG + 1).read_to_end(&mut bytes));
     read.map_err(|error| problem(error.to_string()))?;
     if bytes.len() as u64 > MAX_LOG {

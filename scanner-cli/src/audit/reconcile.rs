@@ -19,7 +19,7 @@ use crate::{
 
 /// Exit code of an alarm: the one that every security alert has.
 const ALARM: u8 = GATE;
-/// Lines of each kind that are shown.
+/// Most lines of each kind that are shown.
 const SHOWN: usize = 50;
 
 #[derive(Debug, Args)]

@@ -26,10 +26,10 @@ pub(crate) struct VerifyArgs {
     report: Option<PathBuf>,
 }
 
-/// A log that is as somebody closed it.
+/// A log that is intact since somebody closed it.
 pub(super) struct Shown {
     pub(super) log: Verified,
-    /// What it says of the report, where one was given.
+    /// Its entry for the report, if one was given.
     report: Option<ReportEntry>,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<u8, Problem> {
     Ok(0)
 }
 
-/// What a comparison leaves open without a key or a report.
+/// What the verification leaves open without a key or a report.
 pub(super) fn left_open(args: &VerifyArgs) -> Vec<&'static str> {
     let mut open = Vec::new();
     if args.key.is_none() && args.report.is_none() {
@@ -83,7 +83,7 @@ pub(super) fn left_open(args: &VerifyArgs) -> Vec<&'static str> {
     open
 }
 
-/// Verifies the log and, where one was given, that the report is its.
+/// Verifies the log and, if a report was given, that the log belongs to it.
 pub(super) fn shown(args: &VerifyArgs) -> Result<Shown, Problem> {
     let log = read(&args.file, "the audit log")?;
     let key = match &args.key {

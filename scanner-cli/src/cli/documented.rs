@@ -45,7 +45,7 @@ fn lines(name: &str, text: &str) -> Vec<Line> {
             fenced = !fenced;
             console = fenced && line.ends_with("console");
         } else if console {
-            // All else there is output.
+            // Everything else in the block is output.
             if let Some(typed) = line.strip_prefix("$ ") {
                 add(typed, false);
             }
@@ -85,7 +85,7 @@ fn command(line: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// A word with something in the place of what the reader fills in.
+/// A word with a value for the placeholder that the reader fills in.
 fn filled(word: &str) -> String {
     let digest = format!("sha256:{}", "a".repeat(64));
     match word {
@@ -98,7 +98,7 @@ fn filled(word: &str) -> String {
     }
 }
 
-/// Why the program does not take it.
+/// Why the program rejects it.
 fn refused(line: &Line) -> Option<String> {
     let program = ["secure-scan".to_owned()];
     let error = Cli::try_parse_from(program.iter().chain(&line.words)).err()?;

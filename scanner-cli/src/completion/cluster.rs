@@ -8,12 +8,12 @@ use secure_scan::{CallError, Segment, existing};
 use super::line::Line;
 use crate::cluster::ClusterArgs;
 
-/// Who waits for a key to do something waits no longer.
+/// How long a user may wait after pressing the key for completion.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// How long a credential plugin may take to end.
 const STOPPING: Duration = Duration::from_millis(500);
 
-/// What of the line says where names are looked for.
+/// The parts of the line that say where names are looked up.
 #[derive(Debug, Default)]
 struct Typed {
     context: Option<String>,
@@ -24,7 +24,7 @@ struct Typed {
 }
 
 impl Typed {
-    /// Reads an unfinished command line: what does not fit is passed over.
+    /// Reads an unfinished command line and ignores what does not fit.
     fn of(command: Command, words: &[OsString]) -> Self {
         let command = command.no_binary_name(true).ignore_errors(true);
         let Ok(matches) = command.try_get_matches_from(words) else {
@@ -66,7 +66,7 @@ pub(super) fn containers() -> Vec<String> {
         let Some(pod) = &typed.pod else {
             return Ok(Vec::new());
         };
-        // Other workloads have a pod that is not known yet.
+        // Other workloads stand for a pod that is not known yet.
         let pod = pod.strip_prefix("pod/").unwrap_or(pod);
         if pod.contains('/') {
             return Ok(Vec::new());

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{files, problem::Problem};
 
-/// Bytes of a file that are read at most.
+/// Most bytes that are read of a file.
 const MAX_BYTES: u64 = 1 << 16;
 
 /// One option, as it is written.

@@ -34,7 +34,7 @@ const SHARED: [&str; 30] = [
     "waivers",
 ];
 
-/// In the table of a command alone: they mean something else for each, or choose how it scans.
+/// Only in the table of a command: they mean something else for each, or choose how it scans.
 const OF_ONE: [&str; 16] = [
     "as-nobody",
     "as-root",
@@ -107,7 +107,7 @@ pub(super) fn needs(option: &str) -> &'static [Needs] {
         .map_or(&[], |(_, needs)| needs)
 }
 
-/// They name what is secret, or give it away.
+/// Options that name a secret or give one away.
 const SECRET: [&str; 4] = ["audit-key", "kubeconfig", "pull-secret", "with-secrets"];
 
 /// Where an option may stand in the file, if at all.

@@ -1,5 +1,5 @@
-//! Which file of options is read. Never one that lies in the current folder because it happens to: a stranger's checkout
-//! could name a milder policy.
+//! Which file of options is read. Never one that merely lies in the current folder: a stranger's checkout could name a
+//! milder policy.
 
 use std::{
     env,
@@ -52,7 +52,7 @@ pub(crate) enum Choice {
 }
 
 impl Choice {
-    /// That of this command line and environment.
+    /// The choice of this command line and environment.
     pub(crate) fn of(matches: &ArgMatches) -> Self {
         let named = matches.get_one::<PathBuf>("config").cloned();
         Self::decide(named, matches.get_flag("no_config"), |name| {
@@ -76,7 +76,7 @@ impl Choice {
             Some(file) => return Self::Named(file.into()),
             None => {}
         }
-        // A relative folder would be one of the current one, https://specifications.freedesktop.org/basedir-spec/.
+        // A relative folder would be relative to the current one, https://specifications.freedesktop.org/basedir-spec/.
         let absolute = |name: &str| {
             let folder = variable(name).map(PathBuf::from);
             folder.filter(|folder| folder.is_absolute())
@@ -155,7 +155,7 @@ mod tests {
             of(None, false, &all[2..]),
             own("/h/.config/secure-scan/secure-scan.toml")
         );
-        // Relative to the current folder, where a stranger may have put something.
+        // Relative to the current folder, in which a stranger may have put something.
         let relative = [("XDG_CONFIG_HOME", "x"), ("HOME", ".")];
         assert_eq!(of(None, false, &relative), Choice::Nowhere);
         assert_eq!(of(None, false, &[]), Choice::Nowhere);

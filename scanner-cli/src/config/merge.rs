@@ -1,4 +1,4 @@
-//! What of a file goes into a command line: what neither a flag nor a variable of the environment says.
+//! Which options of a file go into a command line: those that neither a flag nor an environment variable sets.
 
 use std::ffi::{OsStr, OsString};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::problem::Problem;
 
-/// A command line with what a file says.
+/// A command line with the options of a file.
 pub(crate) struct Merged {
     /// The words; the name of the program is the first.
     pub(crate) words: Vec<OsString>,
@@ -32,7 +32,7 @@ impl Merged {
     }
 }
 
-/// Adds to a command line what the file that it chooses says.
+/// Adds the options of the chosen file to a command line.
 ///
 /// # Errors
 ///
@@ -67,7 +67,7 @@ pub(crate) fn merge(program: &Command, words: Vec<OsString>) -> Result<Merged, P
     })
 }
 
-/// Which entries of the file hold for this command line, and the words for them.
+/// Which entries of the file apply to this command line, and the words for them.
 pub(super) fn added(
     program: &Command,
     path: &[String],
@@ -86,7 +86,7 @@ pub(super) fn added(
             Some(ValueSource::CommandLine | ValueSource::EnvVariable)
         )
     };
-    // Flags come first, also those that an option of the file cannot be beside.
+    // Flags take precedence, including flags that conflict with an option of the file.
     let may_stand = |entry: &&&Entry| {
         let arg = argument(command, &entry.option);
         arg.is_some_and(|arg| {

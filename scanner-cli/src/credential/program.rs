@@ -34,7 +34,7 @@ const FD: i32 = 3;
 pub(crate) struct Program {
     argv: Vec<String>,
     plugins: Plugins,
-    /// What came of it, from its start on.
+    /// Its processes, once it was started.
     family: Mutex<Option<Descendants>>,
 }
 
@@ -83,9 +83,10 @@ impl Program {
             .spawn()
             .map_err(|error| format!("cannot run {}: {error}", self.name()))?;
         family.of(child.id());
-        // To end it takes time. It is kept here, so that nothing waits for it while the streams of the loan are open.
+        // Ending its processes takes time. They are kept here, so that nothing waits for them while the streams of the loan
+        // are open.
         *self.family() = Some(family);
-        // The command holds the file; the child alone keeps it from here on.
+        // The command holds the file; from here on only the child has it.
         drop(command);
         let status = child.wait().await.map_err(|error| error.to_string())?;
         match status.code() {
@@ -94,7 +95,7 @@ impl Program {
         }
     }
 
-    /// Ends what the program left running, as far as it can be found. It has no access any more.
+    /// Ends the processes that the program left running, as far as they can be found. They have no access any more.
     pub(crate) async fn end_what_it_left(&self) {
         let Some(family) = self.family().take() else {
             return;
@@ -135,7 +136,7 @@ pub(crate) struct ChildArgs {
     tool: Vec<String>,
 }
 
-/// Becomes the program, so that it ends when its parent does. Gives why it could not.
+/// Becomes the program, which ends when its parent does. Returns only if that failed, with the reason.
 pub(crate) fn become_tool(args: &ChildArgs) -> Problem {
     let problem = |message: String| Problem {
         code: NOT_DONE,
@@ -145,7 +146,7 @@ pub(crate) fn become_tool(args: &ChildArgs) -> Problem {
     if let Err(error) = prctl::set_pdeathsig(Signal::SIGKILL) {
         return problem(format!("cannot be bound to its parent: {error}"));
     }
-    // It may have ended before that.
+    // The parent may have ended before that.
     if getppid() != Pid::from_raw(args.parent) {
         return problem("the parent is gone".into());
     }

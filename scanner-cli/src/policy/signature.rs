@@ -91,7 +91,7 @@ pub(super) fn read(
     read.map(Some).map_err(problem)
 }
 
-/// Reads what a policy names of a signer, and nothing else.
+/// Reads only the files that a policy names for a signer.
 pub(super) fn check(policy: &Policy, file: &str) -> Result<(), Problem> {
     match &policy.signature {
         None => Ok(()),
@@ -117,7 +117,7 @@ fn named(file: &str, what: &str) -> Result<String, Problem> {
     read_named(file, what, "name a file that can be read")
 }
 
-/// What the arguments say of it.
+/// The signer that the arguments name.
 fn signer(args: &SignatureArgs) -> Result<Option<Signer>, Problem> {
     let text = |path: &PathBuf| path.to_string_lossy().into_owned();
     if let Some(key) = &args.signature_key {

@@ -10,7 +10,7 @@ use crate::{
     sink,
 };
 
-/// What a scan may ask of its profile.
+/// The options of a scan for its profile.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ProfileOptions {
     /// Value of an input of the profile, such as `max_users=20`; may be repeated
@@ -43,7 +43,7 @@ fn input(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Writes what was evaluated, where the user asked for it.
+/// Writes the evaluated data to a file, if the user asked for that.
 pub(crate) fn save(options: &ProfileOptions, seen: Option<Recording>) -> Result<(), Problem> {
     match (&options.save_inventory, seen) {
         (None, _) => Ok(()),

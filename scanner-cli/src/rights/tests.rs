@@ -86,7 +86,7 @@ fn each_namespace_of_a_completed_scan_has_its_role_and_no_more() {
     let of_drift = seen("--strategy drift --helper-namespace helpers --no-try-image");
     assert_eq!(of_drift.len(), 2, "{of_drift:?}");
     assert_eq!(seen("--strategy drift").len(), 1);
-    // That of the targets is as none.
+    // The namespace of the targets counts as none.
     let same = seen(&format!("{completed} --helper-namespace shop"));
     assert_eq!(same, [of("shop", own, true)]);
     let both = needed_by(&format!("{elsewhere} --identity-namespace helpers"));

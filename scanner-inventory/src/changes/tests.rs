@@ -1,4 +1,4 @@
-//! Two snapshots and what is reported of them.
+//! Two snapshots and what is reported about them.
 
 use proptest::prelude::*;
 

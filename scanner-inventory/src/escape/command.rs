@@ -1,7 +1,7 @@
-//! Commands to a CI server, which it takes from whatever a job prints.
+//! Commands that a CI server executes from the output of a job.
 //!
-//! Azure Pipelines and `TeamCity` take `##vso[` and `##teamcity[` from any place of a line, and GitHub Actions takes
-//! `##[`. GitHub Actions also takes `::name` from the beginning of a line, where text may come by wrapping.
+//! Azure Pipelines and `TeamCity` accept `##vso[` and `##teamcity[` anywhere in a line, and GitHub Actions accepts `##[`.
+//! GitHub Actions also accepts `::name` at the beginning of a line, to which wrapping may move text.
 
 /// Whether `rest` begins with the second character of such a command. `before` has the two characters before it, the
 /// first of which may be absent.
@@ -28,7 +28,7 @@ const fn is_of_name(byte: u8) -> bool {
 mod tests {
     use super::super::{json, lines, visible};
 
-    /// Whether an agent of Azure Pipelines, `TeamCity` or GitHub Actions would obey the line.
+    /// Whether an agent of Azure Pipelines, `TeamCity` or GitHub Actions would execute a command in the line.
     fn obeyed(line: &str) -> bool {
         let anywhere = ["##vso[", "##teamcity[", "##["];
         let line = line.trim_start();

@@ -2,8 +2,8 @@
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-/// `Default_Ignorable_Code_Point` of Unicode: what a program shows nothing for that does not know it. A test compares
-/// each code point with the property as `regex-syntax` has it.
+/// `Default_Ignorable_Code_Point` of Unicode: characters for which a program that does not know them shows nothing. A test
+/// compares each code point with the property as `regex-syntax` has it.
 const IGNORABLE: [(char, char); 17] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),

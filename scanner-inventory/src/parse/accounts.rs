@@ -25,17 +25,17 @@ const DEFAULT_SHELL: &[u8] = b"/bin/sh";
 /// What comes before the directory that links of the next account's home lead to. The lines of groups begin with a name, which
 /// may be the same.
 const HOME: &[u8] = b"@home ";
-/// Entries of one file that are read.
+/// Most entries of one file that are read.
 const MAX_ENTRIES: usize = 2_000;
-/// In place of a byte that is 0, at which C libraries end a line.
+/// Stands for a byte that is 0, at which C libraries end a line.
 const END: u8 = 1;
 
 /// What a line is.
 enum Line<T> {
     Entry(T),
-    /// Every C library passes over it, as it should.
+    /// A comment, which every C library skips.
     Comment,
-    /// No C library takes it for an entry.
+    /// No C library reads it as an entry.
     NoEntry,
     /// The agent could not send it.
     Unreadable,
@@ -69,7 +69,7 @@ pub(super) fn shadow(raw: RawSection<'_>, over: u64) -> Collected<Vec<ShadowEntr
     })
 }
 
-/// The entries of a file. After `beside`, where there is such a thing, a line speaks of the one after it.
+/// The entries of a file. A line that begins with `beside`, if that is given, is about the line after it.
 fn entries<T>(
     raw: RawSection<'_>,
     over: u64,
@@ -120,7 +120,7 @@ fn password(text: &[u8]) -> Option<PasswordState> {
     }
 }
 
-/// The line up to where a C library ends it, or what kind it is where it has no fields.
+/// The line up to where a C library ends it, or its kind if it has no fields.
 fn fields<T>(line: &[u8]) -> Result<&[u8], Line<T>> {
     match line {
         b"?" => Err(Line::Unreadable),
@@ -138,13 +138,13 @@ fn cut(line: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// A name as each C library takes it, where it does.
+/// A name as each C library reads it, if it accepts it.
 struct Names<'a> {
     glibc: Option<&'a [u8]>,
     musl: Option<&'a [u8]>,
 }
 
-/// Why no C library takes a name.
+/// Why no C library accepts a name.
 enum NotNamed {
     Comment,
     Nis,
@@ -159,8 +159,8 @@ impl<T> From<NotNamed> for Line<T> {
     }
 }
 
-/// A name as each C library takes it. glibc passes over blanks before it and over comments, and leaves lines of NIS to NIS;
-/// to musl all of these are names.
+/// A name as each C library reads it. glibc skips blanks before it and comments, and leaves lines for NIS to NIS; musl
+/// reads all of these as names.
 fn names(name: &[u8], libc: Libc) -> Result<Names<'_>, NotNamed> {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let start = name.iter().position(|byte| !blank(byte));
@@ -168,7 +168,7 @@ fn names(name: &[u8], libc: Libc) -> Result<Names<'_>, NotNamed> {
     let is_comment = plain.starts_with(b"#");
     let by_glibc = !is_comment && !plain.starts_with(b"+") && !plain.starts_with(b"-");
     let glibc = (by_glibc && libc.is_glibc()).then_some(plain);
-    // Without a sign of musl, what is meant as a comment or for NIS is one.
+    // Without a sign of musl, a line that is meant as a comment or for NIS counts as one.
     let musl = (libc.musl || (by_glibc && libc.is_musl())).then_some(name);
     if glibc.is_none() && musl.is_none() {
         return Err(if is_comment {
@@ -180,7 +180,7 @@ fn names(name: &[u8], libc: Libc) -> Result<Names<'_>, NotNamed> {
     Ok(Names { glibc, musl })
 }
 
-/// Of what both C libraries read where it is not known which one does, what gives more rights.
+/// If it is not known which C library reads the line, the reading that gives more rights.
 fn either<T>(glibc: Option<T>, musl: Option<T>, join: impl FnOnce(T, T) -> T) -> Line<T> {
     match (glibc, musl) {
         (Some(one), Some(two)) => Line::Entry(join(one, two)),
@@ -284,7 +284,7 @@ fn group(line: &[u8], libc: Libc) -> Line<Group> {
     )
 }
 
-/// Programs differ in what else they want of a line: whatever has a password counts.
+/// Programs differ in what else a line must have: every line with a password counts.
 fn shadow_entry(line: &[u8]) -> Line<ShadowEntry> {
     let line = match fields(line) {
         Ok(line) => line,

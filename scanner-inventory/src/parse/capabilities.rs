@@ -61,7 +61,7 @@ pub(super) fn capability_names(bits: u64) -> Vec<String> {
         .collect()
 }
 
-/// What executing a file can give.
+/// The capabilities that executing a file can give.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct OfFile {
     /// Names of the permitted and the inheritable ones.

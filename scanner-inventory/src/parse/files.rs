@@ -1,4 +1,4 @@
-//! Files: a line for each, and lines after it for what is in it.
+//! Files: one line for each, and lines after it for its contents.
 //!
 //! `MODE UID GID SIZE PATH` is a file, or `MODE UID GID SIZE MODIFIED PATH` where times were asked for; there `,MAJOR:MINOR`
 //! in hexadecimal may follow MODIFIED, which is of a device. `- PATH` says that there is none. After `+`, both speak of what the link PATH leads to. `=DIGEST` and `>TARGET`
@@ -26,9 +26,9 @@ const DIGEST: usize = 64;
 
 /// Longest name of a package, in bytes.
 const MAX_PACKAGE: usize = 255;
-/// Most bytes of paths and contents that are kept until their files come. The contents of more are not known.
+/// Most bytes of paths and contents that are kept until their files come. Contents beyond that are unknown.
 const MAX_NAMED: usize = 64 << 20;
-/// What is kept of a path beside its bytes, about.
+/// About how many bytes a path takes in memory beside its own.
 const NAMED: usize = 200;
 
 /// Reads the lines of the files one by one. A file is complete when the next one begins, so that memory grows only with
@@ -60,7 +60,7 @@ impl FilesReader {
         }
     }
 
-    /// Takes a line, and gives the file that is complete by it.
+    /// Takes a line, and returns the file that it completes, if it completes one.
     pub(super) fn line(&mut self, line: &[u8]) -> Option<FileEntry> {
         let (read, complete) = match line.split_first() {
             Some((b'/' | b'\\', _)) => {
@@ -175,7 +175,7 @@ impl FilesReader {
     }
 }
 
-/// What lines said of a path.
+/// What lines said about a path.
 #[derive(Default)]
 struct Sent {
     digest: String,
@@ -195,7 +195,7 @@ impl Sent {
     }
 }
 
-/// What a request asks for beyond the states of files.
+/// Which contents of files a request asks for.
 struct Contents {
     digests: Vec<FileSelector>,
     capabilities: Vec<FileSelector>,
@@ -215,7 +215,7 @@ impl Contents {
         }
     }
 
-    /// Adds a gap for what was asked for of that file and is not here.
+    /// Adds a gap for requested contents of that file that are missing.
     fn note(&self, entry: &FileEntry, gaps: &mut Gaps) {
         if self.digests.iter().any(|s| s.misses(entry)) {
             let too_large = u64::try_from(entry.size).is_ok_and(|size| size > MAX_DIGEST);
@@ -298,7 +298,7 @@ fn state(line: &[u8]) -> Option<FileEntry> {
     })
 }
 
-/// The time before a path and the device after that time, if there are any. No path starts as a number does.
+/// The time before a path and the device after that time, if there are any. No path starts like a number.
 fn time_and_path(rest: &[u8]) -> Option<(Option<i64>, Option<String>, &[u8])> {
     if !rest
         .first()

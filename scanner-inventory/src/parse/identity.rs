@@ -12,7 +12,7 @@ use crate::model::{AgentIdentity, Identity};
 /// Starts the lines of an agent's own identity.
 const AGENT: &str = "agent ";
 
-/// What a line says of the agent's own identity, without the word before it.
+/// Reads a line about the agent's own identity, without the word before it.
 fn of_agent(agent: &mut AgentIdentity, line: &str) -> Option<()> {
     let (key, value) = line.split_once(':')?;
     match key {
@@ -59,7 +59,7 @@ pub(super) fn identity(lines: &[String]) -> Parsed<Identity> {
         });
         unreadable += u64::from(known.is_none());
     }
-    // The kernel writes each of them: what is not there was taken away.
+    // The kernel writes each of these keys: a missing one was removed.
     let has = |key: &str| {
         lines
             .iter()

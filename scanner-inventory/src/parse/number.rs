@@ -1,6 +1,6 @@
 //! Ids of accounts as C libraries read them.
 
-/// Which C library a target has, as far as its files show it.
+/// The C library of a target, as far as its files show it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Libc {
     pub(super) musl: bool,
@@ -8,12 +8,12 @@ pub(super) struct Libc {
 }
 
 impl Libc {
-    /// Whether programs may read as glibc does; also where nothing is known.
+    /// Whether programs may read as glibc does; true if nothing is known.
     pub(super) const fn is_glibc(self) -> bool {
         self.glibc || !self.musl
     }
 
-    /// The same of musl.
+    /// The same for musl.
     pub(super) const fn is_musl(self) -> bool {
         self.musl || !self.glibc
     }

@@ -44,7 +44,7 @@ impl Found {
         self.manager = manager;
     }
 
-    /// Takes a line `KEY:VALUE`; `None` for one that is none.
+    /// Takes a line `KEY:VALUE`; `None` for any other line.
     fn field(&mut self, line: &str) -> Option<()> {
         let (key, value) = line.split_once(':')?;
         let value = value.trim();

@@ -10,23 +10,23 @@ use super::{
 };
 use crate::{model::Process, path::FilePath, wire::decode_path};
 
-/// What is said of one process.
+/// The lines about one process.
 #[derive(Debug, Default)]
 struct Said<'a> {
     process: Process,
     threads: Threads<'a>,
     /// Whether its user ids differ; `None` where they are not known.
     mixed_uids: Option<bool>,
-    /// The same of its group ids.
+    /// The same for its group ids.
     mixed_gids: Option<bool>,
     /// Whether the agent gets to its working directory by that path.
     cwd_reached: Option<bool>,
-    /// The same of its root.
+    /// The same for its root.
     root_reached: Option<bool>,
 }
 
 impl Said<'_> {
-    /// Takes where it is; what is no path is not known.
+    /// Takes a place of the process; text that is not a path counts as unknown.
     fn place(&mut self, place: Place<'_>) {
         let (path, reached) = if place.is_root {
             (&mut self.process.root, &mut self.root_reached)
@@ -101,7 +101,7 @@ fn root_of(mount: &str) -> Option<(String, String)> {
     Some((device.into(), after.split(' ').next()?.into()))
 }
 
-/// What one line says of a process, by the file below `/proc/PID` that it is of; `None` when it says nothing known.
+/// Takes a line about a process, by its file below `/proc/PID`; `None` if the line is unknown.
 fn of_process(process: &mut Process, file: &str, key: &str, value: &str) -> Option<()> {
     match (file, key) {
         ("status", "Name") => process.name = value.into(),
@@ -132,8 +132,8 @@ fn is_elsewhere(process: &Process, container: &Process) -> Option<bool> {
     }
 }
 
-/// All processes but the collector's own. Those that were seen in `/proc/PID/status` alone are processes: what started
-/// later is in none of the other files' lines that count.
+/// All processes but the collector's own. Only those that were seen in `/proc/PID/status` count: lines of other files about
+/// processes that started later are ignored.
 pub(super) fn processes(lines: &[&[u8]]) -> Parsed<Vec<Process>> {
     let (mut own, mut inside) = (None, None);
     let mut found: BTreeMap<&str, Said<'_>> = BTreeMap::new();
@@ -167,7 +167,7 @@ pub(super) fn processes(lines: &[&[u8]]) -> Parsed<Vec<Process>> {
             };
             match (file, key) {
                 ("mountinfo", _) => {
-                    // Of several mounts at one place the last one is seen.
+                    // Of several mounts at one place, the last one is visible.
                     let (device, fstype) = root_of(line.split_once(':')?.1)?;
                     said.process.root_device = Some(device);
                     said.process.root_fstype = Some(fstype);
@@ -202,8 +202,8 @@ pub(super) fn processes(lines: &[&[u8]]) -> Parsed<Vec<Process>> {
     (all, unreadable)
 }
 
-/// A process and all that it started, by (process id, parent's id). Each is looked at once, whatever a
-/// target says of who started whom.
+/// A process and all its descendants, from pairs (process id, parent's id). Each is visited once, whatever a target says
+/// about who started whom.
 pub(crate) fn descendants(of: i64, all: impl Iterator<Item = (i64, i64)>) -> BTreeSet<i64> {
     let mut children: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for (pid, parent) in all {

@@ -1,4 +1,4 @@
-//! Reads an answer as it comes: every section but the files is kept until it is whole, a file goes on at once.
+//! Reads an answer as it arrives: every section but the files is kept until it is complete; a file is passed on at once.
 
 use std::collections::VecDeque;
 
@@ -18,16 +18,16 @@ use crate::{
     wire::{self, Ending, Frames, PartSink, Parts, RawSection, WireError},
 };
 
-/// MiB of all sections but the files, which are kept until each is whole.
+/// Most MiB of all sections but the files; each is kept until it is complete.
 const MAX_SECTIONS: usize = 16;
 /// Bytes of an answer that are read at once.
 const STEP: usize = 32 * 1024;
 
-/// Reads the answer of one agent and hands on what it says as it comes.
+/// Reads the answer of one agent and passes it on as it arrives.
 ///
-/// Every payload is proven by its checksum before it is read. Whether the answer is whole is known at its end alone: what
-/// was handed on before an error is to be discarded. Memory does not grow with the number of files, but for contents that
-/// an agent sends before them.
+/// Every payload is verified by its checksum before it is read. Only the end shows whether the answer is complete:
+/// everything that was passed on before an error must be discarded. Memory does not grow with the number of files, except
+/// for contents that an agent sends before them.
 pub struct AnswerReader {
     frames: Option<Frames>,
     parts: Parts,
@@ -54,7 +54,7 @@ impl AnswerReader {
         }
     }
 
-    /// Takes bytes of the answer, and gives `sink` what is complete by them.
+    /// Takes bytes of the answer, and passes what they complete to `sink`.
     ///
     /// # Errors
     ///
@@ -76,13 +76,13 @@ impl AnswerReader {
         self.frames.as_ref().is_some_and(Frames::is_whole)
     }
 
-    /// The same of an answer whose collector waits for its reader, see [`SHORT`](crate::collector::SHORT). It counts frame
+    /// The same for an answer whose collector waits for its reader, see [`SHORT`](crate::collector::SHORT). It counts frame
     /// headers too, so it is also true of answers that are slightly shorter than that.
     pub fn is_long_and_whole(&self) -> bool {
         self.bytes > crate::collector::SHORT && self.is_whole()
     }
 
-    /// Gives `sink` what is left. The end of the files goes to the caller, who hands it on where nothing else fails.
+    /// Passes the rest to `sink`. Returns the end of the files to the caller, who passes it on if nothing else fails.
     ///
     /// # Errors
     ///
@@ -152,7 +152,7 @@ struct Content {
     kept: usize,
 }
 
-/// A part that is not over yet.
+/// A part that has not ended yet.
 enum Open {
     Section(Section, Kept),
     Present(Kept),

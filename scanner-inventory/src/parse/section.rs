@@ -13,8 +13,8 @@ use crate::{
     wire::{Ending, RawSection},
 };
 
-/// Processes that were there all the time, as the shell saw them by itself, are in what its tools say
-/// too: otherwise something hides them.
+/// Checks that the output of the tools has the processes that the shell itself saw all the time: otherwise something hides
+/// them.
 pub(super) fn all_seen(
     processes: Collected<Vec<Process>>,
     changes: Option<&changes::Changes>,
@@ -34,8 +34,8 @@ pub(super) fn all_seen(
     Collected::with_gaps(data, gaps)
 }
 
-/// Lines of a section that are read. A check may compare each item with each other one, so that a
-/// hostile target could keep a scan busy for hours with what fits into one answer.
+/// Most lines of a section that are read. A check may compare each item with each other one, so that a hostile target could
+/// otherwise keep a scan busy for hours with a single answer.
 pub(super) const fn max_lines(section: Section) -> usize {
     match section {
         Section::Groups | Section::Shadow | Section::Env => 2_000,
@@ -47,7 +47,7 @@ pub(super) const fn max_lines(section: Section) -> usize {
     }
 }
 
-/// A section without its data: its gaps, those that the reader adds included.
+/// A section with its data and gaps, including gaps that the reader adds.
 pub(super) fn section<T>(
     raw: RawSection<'_>,
     over: u64,
@@ -62,8 +62,8 @@ pub(super) fn section<T>(
     Collected::with_gaps(data, gaps)
 }
 
-/// What an agent says of a section at its end, `over` lines of which were left out; the reason where nothing could be
-/// collected.
+/// The gaps that an agent reports at the end of a section, `over` lines of which were left out; the error is the reason why
+/// nothing could be collected.
 pub(super) fn gaps_of(named: Vec<Gap>, ending: Ending, over: u64) -> Result<Gaps, String> {
     let mut gaps = match ending {
         Ending::Missing(reason) => return Err(reason),
@@ -88,8 +88,8 @@ pub(super) fn note_unreadable(lines: u64, gaps: &mut Gaps) {
     }
 }
 
-/// The gaps of a section that an agent calls partial. Its reason goes to the first of them that has no place; where the
-/// agent named the place of each, those say all, and where it named none, the reason stands alone.
+/// The gaps of a section that an agent calls partial. The first gap without a place gets its reason. If the agent named the
+/// place of each, no reason is needed; if it named none, the reason is a gap of its own.
 pub(super) fn reported(mut named: Vec<Gap>, reason: &str, lost: u64) -> Gaps {
     if named.is_empty() {
         named.push(Gap::new(GapKind::Unknown));

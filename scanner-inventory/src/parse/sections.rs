@@ -51,7 +51,7 @@ fn texts<T>(
     section(raw, over, |lines| parse(&text(lines)))
 }
 
-/// The inventory of an agent that answers nothing.
+/// The inventory of an agent that has answered nothing.
 pub(super) fn nothing_answered(request: &InventoryRequest) -> Inventory {
     let asked = |section: Section| request.sections.contains(&section);
     Inventory {

@@ -51,7 +51,7 @@ pub(super) fn connections(lines: &[String]) -> Parsed<Vec<SocketConnection>> {
             remote_port: socket.remote.1,
             inbound: tcp(socket) && ports.contains(&socket.local.1),
             uid: socket.uid,
-            // Who talks to an address of its own stays within the pod, whatever the address is.
+            // A connection to an own address stays within the pod, whatever the address is.
             loopback: plain(socket.remote.0).is_loopback() || socket.local.0 == socket.remote.0,
         })
     })
@@ -94,7 +94,7 @@ fn end(text: &str) -> Option<(IpAddr, i64)> {
     Some((ip(address)?, u16::from_str_radix(port, 16).ok()?.into()))
 }
 
-/// The address of IPv4 that one of IPv6 stands for, where it does.
+/// The IPv4 address for which an IPv6 address stands, if it does.
 fn plain(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(six) => six.to_ipv4_mapped().map_or(address, IpAddr::V4),

@@ -1,5 +1,5 @@
-//! What the threads of a process add to it. The kernel goes by the ids, the rights and the place of each of them, and
-//! `/proc/PID/status` has those of the first one alone.
+//! What the threads of a process add to it. The kernel decides by the ids, rights and places of each thread, and
+//! `/proc/PID/status` has only those of the first one.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::model::Process;
 
-/// What is said of the threads of one process.
+/// The lines about the threads of one process.
 #[derive(Debug, Default)]
 pub(super) struct Threads<'a> {
     /// How many there are; `None` where that is not said.
@@ -27,7 +27,7 @@ impl<'a> Threads<'a> {
         Some(())
     }
 
-    /// Takes a line; `None` where it says nothing known.
+    /// Takes a line; `None` if it is unknown.
     pub(super) fn take(&mut self, key: &'a str, value: &'a str) -> Option<()> {
         match (key, value) {
             ("where", "same") => self.together = Some(true),
@@ -38,8 +38,8 @@ impl<'a> Threads<'a> {
         Some(())
     }
 
-    /// Adds them to their process, and returns how many lines could not be read. What is not known of one of them is not
-    /// known of the process.
+    /// Adds them to their process, and returns how many lines could not be read. What is unknown about one of them is
+    /// unknown about the process.
     pub(super) fn join(self, process: &mut Process) -> u64 {
         let mut unreadable = 0;
         for (key, value) in &self.fields {
@@ -49,7 +49,7 @@ impl<'a> Threads<'a> {
         if !is_alone && self.together.is_none() {
             (process.mixed_ids, process.raisable) = (None, None);
         }
-        // One that began after its process was looked at was seen all the same.
+        // A thread that began after its process was read was seen all the same.
         if self.together == Some(false) || (!is_alone && self.together != Some(true)) {
             process.places_reached = None;
         }

@@ -1,4 +1,4 @@
-//! Whether what an agent could not read is in a selection.
+//! Whether a gap lies in a selection.
 
 use super::FileSelector;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl FileSelector {
-    /// Whether something that this selection asks for may be missing by `gap`, which is one of the files.
+    /// Whether `gap`, a gap of the files, may be missing data that this selection asks for.
     ///
     /// A gap is a place and all that lies below it. One without a path may be anywhere, and one of an
     /// attribute concerns only who asks for that attribute.

@@ -12,7 +12,7 @@ pub fn missing_tool(reason: &str) -> Option<&str> {
 /// How an agent's reason ends when a tool of the target does something else than POSIX says.
 const BROKEN: &str = " does not do what it must";
 
-/// The tool of the target that does something else than it must, where that is the reason that an agent gave.
+/// The tool of the target that does not work as POSIX says, if that is the reason that an agent gave.
 pub fn broken_tool(reason: &str) -> Option<&str> {
     reason.strip_prefix("the target's ")?.strip_suffix(BROKEN)
 }
@@ -23,10 +23,10 @@ pub(crate) const SHELL: &str = "the shell of the target ";
 /// Why an answer cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// The agent says that it cannot work here.
+    /// The agent reports that it cannot work here.
     #[error("the agent cannot work in this target: {0}")]
     Refused(String),
-    /// What came has no mark of an answer.
+    /// The output has no mark of an answer.
     #[error("what arrived is not the answer of an agent")]
     NoAnswer,
     /// The answer ends before its trailer.

@@ -1,4 +1,4 @@
-//! Proves the frames of an answer as they come.
+//! Verifies the frames of an answer as they arrive.
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,10 +15,10 @@ const MAX_HEADER: usize = 200;
 /// Most bytes that a shell may print before the answer, such as a greeting.
 const MAX_GREETING: usize = 64 * 1024;
 
-/// The frames of one answer, of which every payload is proven before it is handed on. Memory is bounded by one frame.
+/// The frames of one answer. Every payload is verified before it is passed on. Memory is bounded by one frame.
 pub(crate) struct Frames {
     nonce: String,
-    /// What came and is not a whole frame yet.
+    /// Bytes that arrived and are not a complete frame yet.
     unread: Vec<u8>,
     /// Bytes before the answer.
     greeting: usize,
@@ -39,7 +39,7 @@ enum State {
     Ended,
 }
 
-/// Facts about an answer that is whole and proven.
+/// Facts about an answer that is complete and verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proven {
     /// Number of frames.
@@ -67,7 +67,7 @@ impl Frames {
         }
     }
 
-    /// Takes bytes of the answer and gives `payload` each payload that is whole and proven.
+    /// Takes bytes of the answer and passes each complete, verified payload to `payload`.
     pub(crate) fn push(
         &mut self,
         bytes: &[u8],
@@ -89,7 +89,7 @@ impl Frames {
         Ok(())
     }
 
-    /// Whether the answer has begun, after what came before it was left out.
+    /// Whether the answer has begun; drops what came before it.
     fn begin(&mut self) -> Result<bool, WireError> {
         let marks = ["frame", "fail", "end"].map(|kind| format!("@{kind} {} ", self.nonce));
         let found = marks.iter().filter_map(|mark| {
@@ -98,7 +98,7 @@ impl Frames {
         });
         let longest = marks.iter().map(String::len).max().unwrap_or_default();
         let begun = found.min();
-        // The end of what came may be the beginning of a mark.
+        // The last bytes may be the beginning of a mark.
         let before = begun.unwrap_or_else(|| self.unread.len().saturating_sub(longest));
         self.greeting += before;
         if self.greeting > MAX_GREETING {
@@ -111,7 +111,7 @@ impl Frames {
         Ok(begun.is_some())
     }
 
-    /// Reads one frame and returns its length; 0 where it is not whole.
+    /// Reads one frame and returns its length; 0 if it is not complete.
     fn next(
         &mut self,
         rest: &[u8],
@@ -174,7 +174,7 @@ impl Frames {
         self.headers.1.update(line);
     }
 
-    /// What was proven, where the answer is whole.
+    /// The verified facts, if the answer is complete.
     pub(crate) fn finish(self) -> Result<Proven, WireError> {
         match self.state {
             State::Ended => Ok(Proven {
@@ -187,7 +187,7 @@ impl Frames {
     }
 }
 
-/// Whether there is a checksum, after it was compared.
+/// Compares the checksum, and returns whether there is one.
 fn check<D: AsRef<[u8]>>(
     field: &str,
     frame: u64,

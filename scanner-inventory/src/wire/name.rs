@@ -1,10 +1,10 @@
-//! Paths in a line: as their bytes, but for those that a line cannot hold.
+//! Paths in a line: as their bytes, or escaped if a line cannot hold them.
 
 use std::borrow::Cow;
 
 use crate::path::FilePath;
 
-/// What goes before the escaped text of a path that has a newline in it. No absolute path starts with it.
+/// Stands before the escaped text of a path that has a newline in it. No absolute path starts with it.
 const ESCAPED: u8 = b'\\';
 
 /// An absolute path as a field at the end of a line, for agents.
@@ -17,7 +17,7 @@ pub fn encode_path(path: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(field)
 }
 
-/// The absolute path that a field stands for; `None` when it is none.
+/// The absolute path that a field stands for; `None` if it is not one.
 pub fn decode_path(field: &[u8]) -> Option<FilePath> {
     match field.split_first()? {
         (b'/', _) => Some(FilePath::from_bytes(field)),

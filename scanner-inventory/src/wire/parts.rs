@@ -1,4 +1,4 @@
-//! Splits the payload of an answer into its parts as it comes: lines between control lines.
+//! Splits the payload of an answer into its parts as it arrives: lines between control lines.
 
 use std::collections::VecDeque;
 
@@ -8,9 +8,9 @@ use super::{
 };
 use crate::gap::Gap;
 
-/// Longest line in bytes; a longer one is handed on as an empty one, which no section has.
+/// Longest line in bytes; a longer one is passed on as an empty one, which no section has.
 const MAX_LINE: usize = 64 * 1024;
-/// Lines at the end of a part that speak of it: its gaps and its status.
+/// Most lines at the end of a part that are about the part: its gaps and its status.
 const MAX_CLOSING: usize = 128;
 
 /// Receives the parts of an answer.
@@ -18,7 +18,7 @@ pub(crate) trait PartSink {
     /// A part of that name begins.
     fn begin(&mut self, name: &str) -> Result<(), WireError>;
 
-    /// One line of its data. A carriage return at its end belongs to what it says, such as a name.
+    /// One line of its data. A carriage return at its end belongs to the data, such as a name.
     fn line(&mut self, line: &[u8]) -> Result<(), WireError>;
 
     /// The part is over. Without an ending the agent did not answer it.
@@ -113,7 +113,7 @@ impl Parts {
         Ok(())
     }
 
-    /// Hands on what turned out to be data, but for the last `keep` lines.
+    /// Passes on what turned out to be data, except for the last `keep` lines.
     fn flush(&mut self, keep: usize, sink: &mut dyn PartSink) -> Result<(), WireError> {
         while self.closing.len() > keep {
             if let Some(line) = self.closing.pop_front() {
@@ -136,7 +136,7 @@ impl Parts {
         sink.end(gaps, ending)
     }
 
-    /// Whether the agent got to its end.
+    /// Whether the agent reached its end.
     pub(crate) const fn is_done(&self) -> bool {
         self.done
     }

@@ -22,7 +22,7 @@ pub enum Ending {
 pub struct RawSection<'a> {
     /// Data lines, as sent.
     pub lines: Vec<&'a [u8]>,
-    /// What the agent could not read, as far as it said where or how.
+    /// The gaps that the agent reported with a place or a kind.
     pub gaps: Vec<Gap>,
     /// How it ended.
     pub ending: Ending,
@@ -35,13 +35,13 @@ pub(super) fn gap(line: &[u8]) -> Option<Gap> {
     let (code, path) = line.split_at(space.unwrap_or(line.len()));
     let code = std::str::from_utf8(code).unwrap_or_default();
     let (kind, attribute) = code.split_once('/').unwrap_or((code, ""));
-    // Only who reads the lines says that one is no entry.
+    // Only the reader of the lines decides that one is not an entry.
     let kind = Some(GapKind::from_code(kind)).filter(|kind| *kind != GapKind::NoEntry);
     let mut gap = Gap::new(kind.unwrap_or_default());
     if !attribute.is_empty() {
         gap = gap.of_attribute(Attribute::from_code(attribute));
     }
-    // A path that is none is one that is not known.
+    // A field that is not a path counts as an unknown path.
     gap.path = path.get(1..).and_then(decode_path);
     Some(gap)
 }

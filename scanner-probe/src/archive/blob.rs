@@ -19,11 +19,11 @@ use crate::{layers::clean, tar::Reader};
 /// Largest index, manifest or configuration in bytes, and all that are read together.
 const MAX_JSON: u64 = 8 << 20;
 const MAX_DOCUMENTS: u64 = 64 << 20;
-/// Most parts, bytes of their names and of what they lead to, and links one after the other that lead to one.
+/// Most parts; most bytes of their names and link targets; and most links in a row that lead to one.
 const MAX_PARTS: usize = 200_000;
 const MAX_NAMES: usize = 64 << 20;
 const MAX_LINKS: usize = 16;
-/// Files that say what the image is: none may be there twice.
+/// Files that describe the image: none may be there twice.
 const ONCE: [&[u8]; 2] = [b"/index.json", b"/manifest.json"];
 
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ enum Part {
     File(u64, u64),
     /// Where a symbolic or hard link leads.
     Link(Vec<u8>),
-    /// What is no file, or has holes.
+    /// Something that is not a file, or has holes.
     Unread,
 }
 
@@ -114,7 +114,7 @@ impl Blobs {
         Ok(BufReader::with_capacity(1 << 16, &self.file).take(size))
     }
 
-    /// A document, and the digest that it has.
+    /// A document and its digest.
     pub(super) fn json(&mut self, name: &str) -> io::Result<(Json, String)> {
         let most = MAX_JSON.min(self.documents);
         let mut bytes = Vec::new();
@@ -136,7 +136,7 @@ impl Blobs {
     }
 }
 
-/// Where an OCI image layout has what a digest names.
+/// The path of the blob with that digest in an OCI image layout.
 pub(super) fn path_of(digest: &str) -> io::Result<String> {
     let (kind, hex) = digest
         .split_once(':')

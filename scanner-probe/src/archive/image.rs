@@ -30,7 +30,7 @@ const NAMES: [&str; 2] = [
     "io.containerd.image.name",
 ];
 
-/// What is read of an image.
+/// The parts of an image that are read.
 #[derive(Debug)]
 pub(super) struct Image {
     /// Lowest first.
@@ -44,7 +44,7 @@ pub(super) struct Image {
 pub(super) struct Layer {
     /// The part of the archive that holds it.
     pub(super) name: String,
-    /// Its digest as it is packed, and unpacked.
+    /// Its digests as it is packed, and unpacked.
     pub(super) packed: Option<String>,
     pub(super) plain: String,
 }
@@ -62,7 +62,7 @@ pub(super) fn of(blobs: &mut Blobs) -> io::Result<Image> {
     match (oci, docker) {
         (None, None) => Err(bad("it has no image")),
         (Some((image, _)), None) | (None, Some((image, _))) => Ok(image),
-        // Programs that load an archive go by one document or the other.
+        // Programs that load an archive read one document or the other.
         (Some((image, by_index)), Some((_, by_manifest))) if by_index == by_manifest => Ok(image),
         _ => Err(bad(
             "index.json and manifest.json name different images: programs that load it take one or the other",
@@ -137,11 +137,11 @@ enum Kind {
     Index,
 }
 
-/// What a document is: by what it has, which its own media type and that of what names it do not belie.
+/// The kind of a document, by its fields; its own media type and that of its descriptor must not contradict them.
 ///
 /// # Errors
 ///
-/// Fails when it is both: runtimes go by the one or the other, see CVE-2021-41190.
+/// Fails when it is both: some runtimes read it as the one, and some as the other, see CVE-2021-41190.
 fn kind(document: &Json, named: &str) -> io::Result<Kind> {
     let is_manifest = !document.get("layers")?.is_null() || !document.get("config")?.is_null();
     let is_index = !document.get("manifests")?.is_null();
@@ -157,8 +157,8 @@ fn kind(document: &Json, named: &str) -> io::Result<Kind> {
     }
 }
 
-/// The images that an index names, of which those for this machine are looked into; and how many are not. In the topmost
-/// index those with names are images by themselves: programs load each by its name, whatever platform it says.
+/// The images in an index that are for this machine, and how many others there are. In the topmost index, images with names
+/// count by themselves: programs load each by its name, whatever its platform.
 fn images(index: &Json, topmost: bool) -> io::Result<(Vec<&Json>, usize)> {
     let (mut images, mut any_name) = (Vec::new(), false);
     for descriptor in index.list("manifests")? {
@@ -183,7 +183,7 @@ fn images(index: &Json, topmost: bool) -> io::Result<(Vec<&Json>, usize)> {
     Ok((images.into_iter().map(|(image, _)| image).collect(), others))
 }
 
-/// Digests of the unpacked layers by a configuration.
+/// Digests of the unpacked layers, from a configuration.
 fn plain(config: &Json, count: usize) -> io::Result<Vec<String>> {
     let digests = config.get("rootfs")?.list("diff_ids")?;
     if digests.len() != count {
@@ -218,7 +218,7 @@ fn docker(blobs: &mut Blobs) -> io::Result<Option<Named>> {
             }),
             _ => Err(bad("a layer in manifest.json has no name")),
         });
-        // The configuration says what each layer is, wherever it lies.
+        // The configuration has the digest of each layer, wherever that is stored.
         found.insert(digest, layers.collect::<io::Result<_>>()?);
     }
     if found.len() > 1 {

@@ -1,7 +1,7 @@
-//! Documents of an image: every name that is asked for has one value, whoever reads it.
+//! Documents of an image: every key that is read has one value, whoever reads it.
 //!
-//! Go, in which container runtimes are written, takes `Layers` for `layers`, and of two the last. Other readers
-//! go by the letters, and some take the first. A document in which that matters is refused.
+//! Go, in which container runtimes are written, reads `Layers` as `layers`, and takes the last of two. Other readers
+//! distinguish the case, and some take the first. A document in which that matters is refused.
 
 use std::{fmt, io};
 
@@ -9,14 +9,14 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::fault::bad;
 
-/// A value; numbers and truth values are not looked at.
+/// A value; numbers and booleans are not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Json {
     Null,
     Other,
     Text(String),
     List(Vec<Self>),
-    /// In the order of the document, with what it says twice.
+    /// In the order of the document, with duplicate keys.
     Object(Vec<(String, Self)>),
 }
 
@@ -30,11 +30,11 @@ impl Json {
         serde_json::from_slice(bytes).map_err(io::Error::from)
     }
 
-    /// What an object says of `key`; null where it says nothing.
+    /// The value of `key` in an object; null if it has none.
     ///
     /// # Errors
     ///
-    /// Fails when it is no object, and when readers differ on what it says.
+    /// Fails when it is not an object, and when readers differ on the value.
     pub(super) fn get(&self, key: &str) -> io::Result<&Self> {
         let all = match self {
             Self::Null => return Ok(&Self::Null),
@@ -82,7 +82,7 @@ impl Json {
     }
 }
 
-/// Whether Go takes a name for a key: letters of both sizes are one, and two letters beside ASCII are as well.
+/// Whether Go reads a name as a key: it ignores case, and two letters outside of ASCII count as ASCII letters.
 fn is_named(name: &str, key: &str) -> bool {
     let fold = |letter: char| match letter {
         '\u{17f}' => 's',

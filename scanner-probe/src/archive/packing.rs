@@ -16,7 +16,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: u32 = 0xfd2f_b528;
 const SKIPPABLE: std::ops::RangeInclusive<u32> = 0x184d_2a50..=0x184d_2a5f;
 
-/// A layer as it is unpacked.
+/// A reader of the unpacked layer.
 pub(super) fn unpack<'a>(packed: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut packed = BufReader::with_capacity(1 << 16, packed);
     let mut start = Vec::with_capacity(4);
@@ -35,7 +35,7 @@ pub(super) fn unpack<'a>(packed: impl Read + 'a) -> io::Result<Box<dyn Read + 'a
     })
 }
 
-/// Frames of zstd one after the other; those that hold something else are passed over.
+/// Frames of zstd one after the other; those that hold something else are skipped.
 struct Frames<R> {
     packed: R,
     decoder: FrameDecoder,
@@ -43,7 +43,7 @@ struct Frames<R> {
 }
 
 impl<R: Read> Frames<R> {
-    /// Goes to the next frame with data; whether there is one.
+    /// Goes to the next frame with data; returns whether there is one.
     fn next(&mut self) -> io::Result<bool> {
         loop {
             let mut start = Vec::with_capacity(4);
@@ -99,7 +99,7 @@ impl<R: Read> Read for Frames<R> {
     }
 }
 
-/// Hashes what passes, and lets only so many bytes pass.
+/// Hashes the bytes that pass, and lets only a limited number pass.
 pub(super) struct Hashed<R> {
     inner: R,
     hash: Sha256,

@@ -4,8 +4,8 @@ use std::io;
 
 use super::json::Json;
 
-/// Whether a descriptor names an image or images, and not what was said of one. That is seen by its platform
-/// alone, as runtimes do: they run what an annotation calls an attestation.
+/// Whether a descriptor names an image or images, and not an attestation of one. Only its platform decides, as in runtimes:
+/// they would run an image that an annotation calls an attestation.
 pub(super) fn is_image(descriptor: &Json) -> io::Result<bool> {
     let platform = descriptor.get("platform")?;
     let said = [platform.text("os")?, platform.text("architecture")?];
@@ -16,7 +16,7 @@ pub(super) fn is_image(descriptor: &Json) -> io::Result<bool> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fit {
     No,
-    /// It is for a machine whose programs this one runs too.
+    /// It is for another kind of machine, whose programs this one runs too.
     Fallback,
     /// It does not say, or is for a variant of this machine.
     Near,
@@ -30,7 +30,7 @@ pub(super) fn fit(descriptor: &Json) -> io::Result<Fit> {
     }
     let said = |key: &str| Ok::<_, io::Error>(platform.text(key)?.to_ascii_lowercase());
     let (os, machine, variant) = (said("os")?, said("architecture")?, said("variant")?);
-    // No system is this one.
+    // No operating system counts as this one.
     if !matches!(os.as_str(), "" | "linux") {
         return Ok(Fit::No);
     }

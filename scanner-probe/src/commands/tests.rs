@@ -1,4 +1,4 @@
-//! Programs that are there, that are not, and that nobody knows of.
+//! Programs that exist, that do not exist, and about which nothing is known.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use scanner_inventory::{Collected, Inventory, InventoryRequest, Section, parse};
 use super::*;
 use crate::{NAME, Root, answer, inside::Process as Known};
 
-/// What a user without rights is answered about these programs below `root`. Its thread alone is that user.
+/// The answer to a user without rights about these programs below `root`. Its thread alone is that user.
 fn look(root: &Path, process: Option<Known>, names: &[&str]) -> Inventory {
     let request = InventoryRequest {
         sections: [Section::Commands].into(),

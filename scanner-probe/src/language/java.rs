@@ -15,15 +15,15 @@ use scanner_inventory::FilePath;
 use super::{manifest, package::Package};
 use crate::tree::ReadAt;
 
-/// Entries of one archive that are looked at.
+/// Most entries of one archive that are read.
 const MAX_ENTRIES: usize = 100_000;
 /// How much is read of a file in an archive, in bytes.
 const MAX_FILE: u64 = 64 << 10;
 /// Archives within each other.
 const MAX_DEPTH: usize = 3;
-/// What is read at once: an entry's name, extra fields and comment must fit.
+/// Bytes that are read at once: an entry's name, extra fields and comment must fit.
 const BUFFER: usize = 192 << 10;
-/// How far from its end the directory of an archive is looked for: its comment is no longer.
+/// How far from its end the directory of an archive is searched for: a comment cannot be longer.
 const MAX_COMMENT: u64 = 66_000;
 /// Longest name within an archive that is reported.
 const MAX_NAME: usize = 500;
@@ -96,7 +96,7 @@ impl<F: FnMut(&str, Package)> Found<F> {
         }
     }
 
-    /// How much was not looked at, and why in the first case.
+    /// How much was not read, and the first reason.
     pub(super) fn lost(self) -> (u64, &'static str) {
         (self.lost, self.why.unwrap_or_default())
     }
@@ -177,7 +177,7 @@ fn inside<F: FnMut(&str, Package)>(
             found.lose("has an entry that cannot be read");
             continue;
         };
-        // What a manifest says of the whole comes first; signatures of each file may follow at length.
+        // The main section of a manifest comes first; long signatures of each file may follow.
         if !pom {
             title = by_title(&text);
         } else if let Some(package) = by_pom(&text) {
@@ -224,8 +224,8 @@ fn by_pom(text: &str) -> Option<Package> {
     })
 }
 
-/// As its manifest calls it, for `OSGi` or else for people; see the JAR file specification. A line that
-/// starts with a space goes on with the one before.
+/// By the name in its manifest, for `OSGi` or else for people; see the JAR file specification. A line that starts with a
+/// space continues the one before.
 fn by_title(text: &str) -> Option<Package> {
     let joined = text.replace("\r\n", "\n").replace("\n ", "");
     let main = joined.split("\n\n").next()?;
@@ -249,7 +249,7 @@ fn by_title(text: &str) -> Option<Package> {
     })
 }
 
-/// As its file is called, `NAME-VERSION.jar` or without a version.
+/// By its file name, `NAME-VERSION.jar` or without a version.
 fn by_name(path: &str) -> Package {
     let file = path.rsplit('/').next().unwrap_or(path);
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);

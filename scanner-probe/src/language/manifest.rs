@@ -1,4 +1,4 @@
-//! What the files of npm, Python and Ruby packages say.
+//! Reads the files of npm, Python and Ruby packages.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{
 
 use super::package::Package;
 
-/// Of a `package.json` only this is kept: what else is in it takes no memory.
+/// The only fields of a `package.json` that are kept: the others take no memory.
 #[derive(Default)]
 struct Npm {
     name: Option<String>,
@@ -23,7 +23,7 @@ impl<'de> Deserialize<'de> for Npm {
     }
 }
 
-/// Of a key that is there twice the last value counts, as for npm and node.
+/// Of a duplicate key the last value counts, as for npm and node.
 struct NpmVisitor;
 
 impl<'de> Visitor<'de> for NpmVisitor {
@@ -49,7 +49,7 @@ impl<'de> Visitor<'de> for NpmVisitor {
     }
 }
 
-/// An SPDX expression, or the `type` of an object, as packages of before had it.
+/// An SPDX expression, or the `type` of an object, as older packages have it.
 #[derive(Default)]
 struct License(String);
 
@@ -98,9 +98,9 @@ impl<'de> Visitor<'de> for LicenseVisitor {
     }
 }
 
-/// A package of npm; one that does not say its name is called as its directory.
+/// A package of npm; one without a name is named by its directory.
 pub(super) fn npm(bytes: &[u8], path: &str) -> Option<Package> {
-    // npm and node pass over a byte order mark.
+    // npm and node skip a byte order mark.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let found: Npm = serde_json::from_slice(bytes).ok()?;
     let dir = path.strip_suffix("/package.json")?;
@@ -141,8 +141,8 @@ pub(super) fn python(bytes: &[u8]) -> Option<Package> {
     })
 }
 
-/// A gem, by the name of its specification: `NAME-VERSION.gemspec` or `NAME-VERSION-PLATFORM.gemspec`. What
-/// is in it is a program, which is not run.
+/// A gem, by the name of its specification: `NAME-VERSION.gemspec` or `NAME-VERSION-PLATFORM.gemspec`. Its contents are a
+/// program, which is not run.
 pub(super) fn gem(path: &str) -> Option<Package> {
     let (_, file) = path.rsplit_once('/')?;
     let full = file.strip_suffix(".gemspec")?;
@@ -187,8 +187,8 @@ fn is_platform(text: &str) -> bool {
     known && parts.all(|part| !part.is_empty() && !part.contains('.'))
 }
 
-/// `NAME-VERSION`. Both may hold dashes and digits: a version starts at the last dash with a number behind
-/// it, but for one that only goes on from a version with dots, as in `1.0-2`.
+/// `NAME-VERSION`. Both may hold dashes and digits: a version starts at the last dash with a number behind it, unless that
+/// only continues a version with dots, as in `1.0-2`.
 pub(super) fn split(text: &str) -> Option<(&str, &str)> {
     let goes_on = |name: &str| {
         let before = name.rsplit('-').next().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! One package of a language.
 
-/// What it says of itself.
+/// A package as it describes itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Package {
     pub(super) ecosystem: &'static str,

@@ -22,7 +22,7 @@ use crate::{
 /// How a whiteout starts, and the one of a whole directory; see the OCI image specification.
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// Bytes of zeros in holes that are read: there is no end to them in a small archive.
+/// Most zero bytes in holes that are read: a small archive can hold any number of them.
 const MAX_HOLES: u64 = 64 << 30;
 
 /// A place where something is unpacked.
@@ -71,7 +71,7 @@ impl Layers {
         let (parent, base) = name.split_at(split.map_or(0, |at| at + 1));
         let parent = self.inodes.root_path(parent, &mut self.steps)?;
         if matches!(base, b"" | b"." | b"..") {
-            // Only the root is left with such a name, and a runtime leaves that as it is.
+            // Only the root has such a name, and a runtime does not change it.
             return Ok(());
         }
         let led_below = self.steps.led_below;
@@ -107,7 +107,7 @@ impl Layers {
         let merged = there.filter(|id| entry.kind == b'5' && self.inodes.is_directory(*id));
         if there.is_some() && merged.is_none() {
             let removed = self.remove(directory, base, &place.path(), layer)?;
-            // A global header takes away what has its name, and puts nothing there.
+            // A global header removes the file of its name, and puts nothing there.
             let least = match entry.kind {
                 b'g' => Removed::Something,
                 _ => Removed::Astray,
@@ -133,7 +133,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Makes what the entry says.
+    /// Creates what the entry describes.
     fn make(
         &mut self,
         reader: &mut Reader<Stream<impl Read>>,
@@ -176,7 +176,7 @@ impl Layers {
         Ok(self.inodes.add(place.directory, &place.name, inode)?)
     }
 
-    /// What a hard link names: a link itself, not what it leads to.
+    /// The target of a hard link: a symbolic link itself, not its target.
     fn hard_link(&mut self, to: &[u8]) -> Result<Id, Bad> {
         let split = to.iter().rposition(|byte| *byte == b'/');
         let (parent, base) = to.split_at(split.map_or(0, |at| at + 1));
@@ -241,7 +241,7 @@ fn at(name: &[u8], error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{short}: {error}"))
 }
 
-/// Keeps what passes, if it is to be kept.
+/// Keeps the bytes that pass, if they must be kept.
 struct Copied<'a, R>(R, Option<&'a mut Vec<u8>>);
 
 impl<R: Read> Read for Copied<'_, R> {

@@ -1,4 +1,4 @@
-//! Owner, permissions and attributes of what is unpacked, as the kernel takes them.
+//! Owner, permissions and attributes of unpacked files, as the kernel sets them.
 
 use super::{
     Layers, acl,
@@ -12,7 +12,7 @@ const CAPABILITY: &[u8] = b"security.capability";
 const MAX_ATTRIBUTE: (usize, usize) = (255, 64 << 10);
 
 impl Layers {
-    /// Sets owner, attributes and permissions, also those of what a hard link names.
+    /// Sets owner, attributes and permissions, also for the target of a hard link.
     pub(super) fn set(&mut self, id: Id, entry: &Entry) -> Result<(), Bad> {
         let mut capability = None;
         let body = &self.inodes.get(id).body;
@@ -41,11 +41,11 @@ impl Layers {
             return Err(bad("its capabilities are malformed"));
         }
         let inode = self.inodes.get_mut(id);
-        // Of a number the kernel takes 32 bits, and with all of them set it leaves the owner as it is.
+        // The kernel uses 32 bits of a number, and if all are set it does not change the owner.
         let owner = |number: i64| Some(low(number)).filter(|n| *n != u32::MAX);
         inode.uid = owner(entry.uid).unwrap_or(inode.uid);
         inode.gid = owner(entry.gid).unwrap_or(inode.gid);
-        // A new owner takes the capabilities away, though it be the old one.
+        // Setting an owner removes the capabilities, even if it is the same owner.
         if !matches!(inode.body, Body::Directory(_)) {
             inode.capability.clear();
         }
@@ -66,7 +66,7 @@ fn low(number: i64) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-/// As the kernel has it, see `xattr(7)` and `linux/capability.h`: of the second version or the third.
+/// Whether the kernel accepts the value, see `xattr(7)` and `linux/capability.h`: version 2 or 3.
 fn is_capability(value: &[u8]) -> bool {
     match value {
         [0 | 1, 0, 0, 2, ..] => value.len() == 20,

@@ -21,7 +21,7 @@ pub(super) const MAX_BYTES: usize = 512 << 20;
 /// Longest name of a file in a directory in bytes, as in Linux.
 pub(super) const MAX_NAME: usize = 255;
 
-/// What is in an inode.
+/// The contents of an inode.
 #[derive(Debug, Clone)]
 pub(super) enum Body {
     Directory(BTreeMap<Box<[u8]>, Id>),
@@ -35,20 +35,20 @@ pub(super) enum Body {
 #[derive(Debug, Clone, Default)]
 pub(super) struct File {
     pub(super) digest: Option<[u8; 32]>,
-    /// What is in it, where an inventory reads that.
+    /// Its contents, if an inventory reads them.
     pub(super) bytes: Option<Vec<u8>>,
-    /// The layer that it is from, and its place among the entries there.
+    /// Its layer, and its place among the entries there.
     pub(super) source: (usize, u64),
 }
 
-/// What was removed with a name.
+/// What was removed together with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Removed {
     Nothing,
     Something,
-    /// Also what the layer itself has unpacked.
+    /// Also files that the layer itself has unpacked.
     Own,
-    /// Also what is astray.
+    /// Also files that are astray.
     Astray,
 }
 
@@ -123,10 +123,10 @@ impl Inode {
 #[derive(Debug)]
 pub(super) struct Inodes {
     all: Vec<Inode>,
-    /// Numbers that nothing has any more.
+    /// Numbers that are free again.
     free: Vec<Id>,
     pub(super) names: usize,
-    /// Bytes of names and of what links lead to.
+    /// Bytes of names and link targets.
     pub(super) bytes: usize,
     /// The layer that is unpacked.
     pub(super) layer: u32,
@@ -149,7 +149,7 @@ impl Default for Inodes {
 
 impl Inodes {
     pub(super) fn get(&self, id: Id) -> &Inode {
-        // A number that nothing gave stands for the root, and there is none.
+        // An unknown number would stand for the root, but there are none.
         self.all.get(id as usize).unwrap_or(&self.all[0])
     }
 
@@ -162,7 +162,7 @@ impl Inodes {
         &mut self.all[at]
     }
 
-    /// What `directory` names so; `None` where there is no such name, or it is no directory.
+    /// The file `name` in `directory`; `None` if there is none, or if it is not a directory.
     pub(super) fn child(&self, directory: Id, name: &[u8]) -> Option<Id> {
         match &self.get(directory).body {
             Body::Directory(children) => children.get(name).copied(),
@@ -179,8 +179,8 @@ impl Inodes {
         self.get(id).layer < self.layer
     }
 
-    /// Adds an inode as `name` of `directory`, where nothing has that name. As in Linux the group is that
-    /// of a directory that gives its own one away.
+    /// Adds an inode as `name` of `directory`, where nothing has that name. As in Linux, the group is that of a directory
+    /// with the setgid bit.
     pub(super) fn add(&mut self, directory: Id, name: &[u8], mut inode: Inode) -> Result<Id, Bad> {
         let above = self.get(directory);
         inode.layer = self.layer;
@@ -262,7 +262,7 @@ impl Inodes {
         removed
     }
 
-    /// What is at a clean path that has no links.
+    /// The inode at a clean path without links.
     pub(super) fn at(&self, path: &[u8]) -> Option<Id> {
         let parts = path.split(|byte| *byte == b'/').filter(|p| !p.is_empty());
         parts
@@ -270,7 +270,7 @@ impl Inodes {
             .try_fold(ROOT, |id, part| self.child(id, part))
     }
 
-    /// How many bytes of a clean path that has no links are there, as the path of a directory above or of its own end.
+    /// How many bytes of a clean path without links exist, as the path itself or of a directory above it.
     pub(super) fn there(&self, path: &[u8]) -> usize {
         let (mut id, mut end) = (ROOT, 0);
         for part in path.split(|byte| *byte == b'/').skip(1) {
@@ -284,7 +284,7 @@ impl Inodes {
         path.len()
     }
 
-    /// The directory at a clean path that has no links; what is not there is made, as root's.
+    /// The directory at a clean path without links; missing ones are created with root as their owner.
     pub(super) fn make_directories(&mut self, path: &[u8]) -> Result<Id, Bad> {
         let mut id = ROOT;
         for part in path.split(|byte| *byte == b'/').filter(|p| !p.is_empty()) {
@@ -299,7 +299,7 @@ impl Inodes {
         Err(bad("a file is below another one that is not a directory"))
     }
 
-    /// Removes what is below a directory but for what is `kept`. `goes` sees each of these before.
+    /// Removes everything below a directory except what is `kept`. `goes` is called for each one before.
     pub(super) fn empty(
         &mut self,
         directory: Id,
@@ -330,7 +330,7 @@ impl Inodes {
         Ok(removed)
     }
 
-    /// Keeps what is in a file.
+    /// Keeps the contents of a file.
     pub(super) fn keep(&mut self, id: Id, bytes: Vec<u8>) {
         self.kept += bytes.len() as u64;
         if let Body::File(file) = &mut self.get_mut(id).body {
@@ -338,7 +338,7 @@ impl Inodes {
         }
     }
 
-    /// Names of a directory in order; none where it is no directory.
+    /// Names of a directory in order; none if it is not a directory.
     pub(super) fn children(&self, id: Id) -> impl Iterator<Item = (&[u8], Id)> {
         let children = match &self.get(id).body {
             Body::Directory(children) => Some(children),

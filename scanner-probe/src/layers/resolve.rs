@@ -1,8 +1,8 @@
 //! Where a path leads: as a runtime resolves it while it unpacks, and as the kernel does in the container.
 //!
-//! The two differ. A runtime goes by the text of a path: `..` takes off the part before it, also behind
-//! a link, and what is not there is passed over. That is continuity's `fs.RootPath`, which is followed
-//! step by step, so that every file ends up where it does for containerd.
+//! The two differ. A runtime goes by the text of a path: `..` removes the part before it, even behind a link, and missing
+//! parts are skipped. That is continuity's `fs.RootPath`, which this follows step by step, so that every file ends up where
+//! containerd puts it.
 
 use rustix::io::Errno;
 
@@ -31,7 +31,7 @@ fn or_root(path: Vec<u8>) -> Vec<u8> {
     if path.is_empty() { b"/".to_vec() } else { path }
 }
 
-/// A path as Go's `filepath.Clean`: a relative one stays so, whatever leads out of it at its start.
+/// A path as Go's `filepath.Clean`: a relative one stays relative, with any `..` at its start.
 pub(super) fn clean_name(path: &[u8]) -> Vec<u8> {
     if path.starts_with(b"/") {
         return clean(path);
@@ -88,12 +88,12 @@ impl Inodes {
         }
     }
 
-    /// One pass over a path: each link is replaced by what it says, once.
+    /// One pass over a path: each link is replaced by its target, once.
     fn pass(&self, path: &[u8], links: &mut u32, steps: &mut Steps) -> Result<Vec<u8>, Bad> {
         let again = *links > 0;
         // Clean, and empty for the root.
         let mut at: Vec<u8> = Vec::new();
-        // What a link right before says, instead.
+        // The target of a link right before, instead.
         let mut said: Option<Vec<u8>> = None;
         let mut place = Found::Here(ROOT);
         for (number, part) in path.split(|byte| *byte == b'/').enumerate() {
@@ -153,8 +153,8 @@ impl Inodes {
             .map_or(Found::Nothing, Found::Here))
     }
 
-    /// What the kernel finds at a clean path below the root, a link at its end not followed, when it is
-    /// asked from outside of the root: a link that leads out ends on the machine.
+    /// What the kernel finds at a clean path below the root from outside of that root, a link at its end not followed: a
+    /// link that leads out ends on the machine.
     fn seen_outside(&self, path: &[u8], steps: &mut Steps) -> Result<Found, Bad> {
         check_length(path, b"")?;
         let out = || {

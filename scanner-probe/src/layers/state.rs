@@ -1,32 +1,32 @@
-//! What is known of a layer while it is put on top of others.
+//! What is known about a layer while it is put on top of others.
 
 use std::collections::{HashMap, HashSet};
 
 use super::bad::{Bad, bad};
 use crate::tree::Meta;
 
-/// Bytes of names that are remembered of one layer, and what each takes beside its own bytes.
+/// Most bytes of names that are remembered for one layer, and what each takes beside its own bytes.
 const MAX_REMEMBERED: usize = 512 << 20;
 const REMEMBERED: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Layer {
     pub(super) number: usize,
-    /// What was unpacked so far, which a whole directory's whiteout leaves alone.
+    /// Files that were unpacked so far, which an opaque whiteout does not remove.
     pub(super) unpacked: Names,
     pub(super) emptied: Names,
     /// Directories of layers below that were removed by themselves.
     pub(super) gone: Names,
-    /// What layers below have and a whiteout hides.
+    /// Files of layers below that a whiteout hides.
     pub(super) hidden: Names,
-    /// Directories, whose times a runtime sets at the end: they must be there then.
+    /// Directories, whose times a runtime sets at the end: they must still exist then.
     pub(super) directories: Vec<Vec<u8>>,
     /// All of these.
     pub(super) remembered: Remembered,
 }
 
-/// What layers below had and a later one replaced or emptied away. An overlay filesystem's unpacking still looks there for the
-/// owner and permissions of a directory that it makes on the way to a file.
+/// Files of layers below that a later layer replaced or removed. Unpacking for an overlay filesystem still reads there the
+/// owner and permissions of a directory that it creates on the way to a file.
 #[derive(Debug, Default)]
 pub(super) struct Former {
     pub(super) directories: HashMap<Vec<u8>, Meta>,
@@ -62,7 +62,7 @@ impl Names {
         self.0.contains(path)
     }
 
-    /// Adds one; whether it is new.
+    /// Adds one; returns whether it is new.
     pub(super) fn add(&mut self, path: &[u8], remembered: &mut Remembered) -> Result<bool, Bad> {
         if self.contains(path) {
             return Ok(false);

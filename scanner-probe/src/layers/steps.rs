@@ -2,10 +2,10 @@
 
 use super::bad::{Bad, bad};
 
-/// Steps behind links for the whole image: a few links could keep a reader busy for hours.
+/// Most steps behind links for the whole image: a few links could otherwise keep a reader busy for hours.
 const MAX_STEPS: u64 = 100_000_000;
 
-/// How much following of links is left, and through what they led.
+/// How many steps are left, and through which layers links led.
 #[derive(Debug)]
 pub(super) struct Steps {
     left: u64,

@@ -7,7 +7,7 @@ use crate::commands::is_program;
 
 type File<'a> = (&'a str, tar::EntryType, u32, &'a str);
 
-/// A layer of files; what a link names, or what is in a file, is the last part.
+/// A layer of files; the last part is the target of a link or the contents of a file.
 fn layer(files: &[File]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (path, kind, mode, text) in files {

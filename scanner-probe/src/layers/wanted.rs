@@ -5,7 +5,7 @@ use crate::language;
 /// Longest text file that is kept, and all that is kept together, in bytes.
 pub(super) const MAX_TEXT: u64 = 16 << 20;
 pub(super) const MAX_KEPT: u64 = 256 << 20;
-/// What an inventory reads by name, wherever links lead to it.
+/// Files that an inventory reads by name, wherever their links lead.
 pub(super) const NAMED: [&str; 8] = [
     "/etc/passwd",
     "/etc/group",
@@ -18,7 +18,7 @@ pub(super) const NAMED: [&str; 8] = [
 ];
 /// Directories whose every file it reads.
 pub(super) const FOLDERS: [&str; 1] = ["/var/lib/dpkg/status.d"];
-/// Where the text files are that an inventory reads.
+/// Places of the text files that an inventory reads.
 const TEXTS: [&str; 5] = [
     "/etc/",
     "/usr/lib/os-release",

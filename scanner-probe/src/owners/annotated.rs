@@ -6,7 +6,7 @@ use rustix::fs::FileType;
 
 use super::Owners;
 
-/// Writes after the line of each file or link which package owns it: `%PACKAGE`.
+/// Writes the package that owns a file or link after its line: `%PACKAGE`.
 pub(crate) struct Annotated<'a, W: Write> {
     owners: Owners,
     line: Vec<u8>,
@@ -46,7 +46,7 @@ impl<W: Write> Write for Annotated<'_, W> {
 
 /// The path in the line of a file or link: numbers come before it. `None` for another line.
 fn path(line: &[u8]) -> Option<&[u8]> {
-    // What a link leads to is at another path than the one in the line.
+    // The target of a link has another path than the line.
     if line.first() == Some(&b'+') {
         return None;
     }

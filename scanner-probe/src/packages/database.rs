@@ -1,5 +1,5 @@
-//! What readers of databases have in common: a database may be larger than the memory that a probe may
-//! use, and its bytes are hostile.
+//! The common part of readers of databases: a database may be larger than the memory that a probe may use, and its bytes
+//! are hostile.
 
 use std::io;
 
@@ -12,7 +12,7 @@ pub(super) enum Bad {
     Format,
     /// It has no such table.
     Table,
-    /// It is larger than what is read.
+    /// It is larger than the limit.
     Large,
     /// It was written to in the meantime.
     Changed,
@@ -29,10 +29,10 @@ impl std::fmt::Display for Bad {
     }
 }
 
-/// What takes the values of a database.
+/// A receiver of the values of a database.
 pub(super) type Take<'a> = &'a mut dyn FnMut(&[u8]) -> io::Result<()>;
 
-/// Why reading stops: the database, or who takes the values.
+/// Why reading stops: because of the database, or of the receiver.
 pub(super) enum Stop {
     Bad(Bad),
     Taker(io::Error),
@@ -44,10 +44,10 @@ impl From<Bad> for Stop {
     }
 }
 
-/// The inner error is what is wrong with the database; the outer one is that of who takes the values.
+/// The inner error is about the database; the outer one comes from the receiver.
 pub(super) fn ended(file: &dyn ReadAt, read: Result<(), Stop>) -> io::Result<Result<(), Bad>> {
     match read {
-        // A database that changes is reported as such, and as nothing else.
+        // A database that changed meanwhile is reported only as changed.
         Ok(()) | Err(Stop::Bad(_)) if !file.is_unchanged() => Ok(Err(Bad::Changed)),
         Ok(()) => Ok(Ok(())),
         Err(Stop::Bad(bad)) => Ok(Err(bad)),

@@ -34,15 +34,15 @@ pub(super) enum Format {
     Berkeley,
 }
 
-/// Names of the database; where a system went from one to another, the first is the one in use.
+/// Names of the database; if a system changed from one to another, the first one that exists is in use.
 pub(super) const NAMES: [(&str, Format); 3] = [
     ("rpmdb.sqlite", Format::Sqlite),
     ("Packages.db", Format::Ndb),
     ("Packages", Format::Berkeley),
 ];
 
-/// Bytes of a header that are read: its index, and data up to what is looked for. The data lies in
-/// the order of the tags; of these all but the source are the first, and the source follows digests of the files.
+/// Most bytes of a header that are read: its index, and its data up to the tags that are needed. The data is in the order
+/// of the tags: all of these but the source come first, and the source comes after the digests of the files.
 const MAX_HEADER: usize = 4 << 20;
 /// Longest name, version or architecture; a file name of a package, which has all of them, is shorter.
 const MAX_TEXT: usize = 255;
@@ -55,7 +55,7 @@ const ARCH: u32 = 1022;
 const SOURCE: u32 = 1044;
 const STRING: u32 = 6;
 
-/// What is written of a package.
+/// The fields of a package that are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Package {
     name: String,
@@ -67,7 +67,7 @@ pub(super) struct Package {
 }
 
 impl Package {
-    /// What no other package has, of a size that no database can choose.
+    /// An identity of the package, of a fixed size.
     pub(super) fn digest(&self) -> [u8; 32] {
         let parts = [&self.name, &self.version, &self.arch, &self.source].map(String::as_str);
         Sha256::digest(parts.join("\n")).into()
@@ -85,8 +85,8 @@ impl Package {
     }
 }
 
-/// Gives `take` every package, `None` for one whose header cannot be read. What is wrong with the
-/// database itself is the inner error; an error of `take` is the outer one.
+/// Passes every package to `take`, or `None` for one whose header cannot be read. The inner error is about the database
+/// itself; the outer one comes from `take`.
 pub(super) fn each(
     database: &dyn ReadAt,
     format: Format,
@@ -95,8 +95,8 @@ pub(super) fn each(
     headers(database, format, &mut |header| take(package(header)))
 }
 
-/// Gives `take` the name of every package and each of its files, of those that can be read, until it breaks. What is wrong with
-/// the database is reported by [`each`].
+/// Passes the name of every readable package and each of its files to `take`, until it breaks. [`each`] reports what is
+/// wrong with the database.
 pub(super) fn each_file(
     database: &dyn ReadAt,
     format: Format,
@@ -154,7 +154,7 @@ pub(super) fn package(header: &[u8]) -> Option<Package> {
                 epoch = Some(word(data, at?)?);
                 continue;
             }
-            // A package is one without it, too.
+            // A package counts without it, too.
             (SOURCE, STRING) => {
                 let text = at.and_then(|at| text(data, at));
                 source = text.unwrap_or_default();
@@ -172,7 +172,7 @@ pub(super) fn package(header: &[u8]) -> Option<Package> {
             Some(epoch) => format!("{epoch}:{version}-{release}"),
             None => format!("{version}-{release}"),
         },
-        // Keys that were imported are packages without an architecture.
+        // Imported keys are packages without an architecture.
         arch: arch.unwrap_or_default(),
         source,
     })
@@ -185,7 +185,7 @@ fn text(data: &[u8], at: usize) -> Option<String> {
     Some(line(&text[..end]))
 }
 
-/// As part of a line: nothing in it ends the line.
+/// The text as a part of a line, without line ends.
 fn line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     text.chars()

@@ -1,24 +1,24 @@
 //! Rows of one table of an `SQLite` database, page by page: a database may be larger than the memory
 //! that a probe may use, and its bytes are hostile. See <https://www.sqlite.org/fileformat2.html>.
 //!
-//! Own code, since readers in Rust take the whole file into memory or need a C library.
+//! Own code, because readers in Rust load the whole file into memory or need a C library.
 
 use super::database::{Bad, Stop, Take, read};
 use crate::tree::ReadAt;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Pages that are read: 4 GiB of the usual size.
+/// Most pages that are read: 4 GiB of the usual size.
 const MAX_PAGES: u64 = 1 << 20;
-/// Levels of a table's tree; one of four billion rows has no more, with the smallest pages. Each may put
+/// Most levels of a table's tree: one of four billion rows has no more, even with the smallest pages. Each level may add
 /// 32,000 pages to those that are still to be visited.
 const MAX_DEPTH: usize = 8;
-/// Bytes of a table's definition that are read.
+/// Most bytes of a table's definition that are read.
 const MAX_SCHEMA: usize = 4096;
 const HEADER: usize = 100;
 const INTERIOR: u8 = 0x05;
 const LEAF: u8 = 0x0d;
 
-/// Gives `take` the first `most` bytes of every row of `table`.
+/// Passes the first `most` bytes of every row of `table` to `take`.
 pub(super) fn rows(
     file: &dyn ReadAt,
     table: &str,
@@ -37,7 +37,7 @@ pub(super) fn rows(
     database.walk(root.ok_or(Bad::Table)?, most, take)
 }
 
-/// Bytes of the column at `index` of a row, of type text or blob; cut where the row is cut.
+/// Bytes of the column at `index` of a row, of type text or blob; cut if the row is cut.
 pub(super) fn blob(row: &[u8], index: usize) -> Option<&[u8]> {
     let (kind, at) = column(row, index)?;
     let length = usize::try_from(kind.checked_sub(12)? / 2).ok()?;
@@ -110,7 +110,7 @@ fn varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
 struct Database<'a> {
     file: &'a dyn ReadAt,
     page_size: usize,
-    /// Bytes of a page without what extensions reserve at its end.
+    /// Bytes of a page without those that extensions reserve at its end.
     usable: usize,
     pages: u32,
     /// Pages that may still be read.
@@ -155,7 +155,7 @@ impl<'a> Database<'a> {
         )
     }
 
-    /// Gives `take` every row below page `root`, in order.
+    /// Passes every row below page `root` to `take`, in order.
     fn walk(&mut self, root: u32, most: usize, take: Take<'_>) -> Result<(), Stop> {
         // Pages to visit, the next one last, with their depths.
         let mut next = vec![(root, 0)];
@@ -171,7 +171,7 @@ impl<'a> Database<'a> {
                     for cell in 0..cells {
                         let at = usize::from(short(&page, start + 8 + cell * 2)?);
                         let (length, key, at) = leaf(&page, at).ok_or(Bad::Format)?;
-                        // Rows are in order, so that no page is taken twice.
+                        // Rows must be in order, so that no page is read twice.
                         if last.is_some_and(|last| last >= key) {
                             return Err(Bad::Format.into());
                         }

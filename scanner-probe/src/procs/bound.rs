@@ -1,7 +1,7 @@
-//! What is read of a process by its number, held to the process and the place that were looked at first.
+//! Reads about a process by its number, and verifies that it is still the same process at the same place.
 //!
-//! A number can be used again, and a process can take another root for a moment and come back: what it shows meanwhile is of
-//! its own choice.
+//! A number can be used again, and a process can switch to another root for a moment and back: it can choose what it shows
+//! meanwhile.
 
 use std::io::{self, Write};
 
@@ -10,10 +10,10 @@ use crate::{
     proc_file::read,
 };
 
-/// How often something is read whose process changes meanwhile.
+/// How often something is read again if its process changes meanwhile.
 const MAX_TRIES: u32 = 20;
 
-/// Writes what `read` gives of the process, where it was the same and in the same place before and after.
+/// Writes what `read` returns about the process, if the process was the same and at the same place before and after.
 pub(super) fn bound<T>(
     process: &Process,
     out: &mut impl Write,
@@ -35,7 +35,7 @@ pub(super) fn bound<T>(
     Err(changes(process))
 }
 
-/// Fails where it is not the process that was looked at first, or is elsewhere.
+/// Fails if it is not the first process any more, or is at another place.
 pub(super) fn still(process: &Process) -> io::Result<()> {
     match process.now() {
         Ok(true) => Ok(()),
@@ -44,8 +44,8 @@ pub(super) fn still(process: &Process) -> io::Result<()> {
     }
 }
 
-/// The mounts that the process sees from the root that was looked at first: the kernel lists what is below the root of the
-/// moment, and says in the other form which mount that is.
+/// The mounts that the process sees from its first root: `mounts` lists those below the current root, and `mountinfo` shows
+/// which mount that root is on.
 pub(super) fn mounts(process: &Process) -> io::Result<String> {
     let pid = process.pid;
     for _ in 0..MAX_TRIES {

@@ -1,11 +1,11 @@
-//! Which processes are of a container.
+//! Which processes belong to a container.
 
 use std::fs;
 
 use crate::proc_file::read;
 
-/// Processes whose cgroup names the container, in order; all when `container` is empty. A whole list of
-/// cgroups, as in `/proc/PID/cgroup`, names the processes that have the very same.
+/// Processes whose cgroup names the container, in order; all when `container` is empty. A complete list of cgroups, as in
+/// `/proc/PID/cgroup`, selects the processes with exactly that list.
 pub fn of_container(container: &str) -> Vec<u32> {
     let mut found: Vec<u32> = fs::read_dir("/proc")
         .into_iter()

@@ -12,11 +12,11 @@ pub(super) fn env(pid: u32, out: &mut impl Write) -> io::Result<u64> {
     variables(&read_bytes(&format!("/proc/{pid}/environ"))?, out)
 }
 
-/// PATH of a process, as it was when the process began; empty where it has none.
+/// PATH of a process, as it was when the process began; empty if it has none.
 ///
 /// # Errors
 ///
-/// Fails where the environment cannot be read, or is none any more.
+/// Fails if the environment cannot be read, or was overwritten.
 pub(crate) fn search_path(process: &Process) -> io::Result<Vec<u8>> {
     bound(process, &mut io::sink(), |_| {
         path_of(&read_bytes(&format!("/proc/{}/environ", process.pid))?)
@@ -29,7 +29,7 @@ fn path_of(environ: &[u8]) -> io::Result<Vec<u8>> {
     if let Some(path) = parts.find_map(|variable| variable.strip_prefix(b"PATH=")) {
         return Ok(path.to_vec());
     }
-    // What is no environment any more does not say that there was none.
+    // An overwritten environment does not show that there was no PATH.
     match variables(environ, &mut io::sink())? {
         0 => Ok(Vec::new()),
         _ => Err(io::ErrorKind::InvalidData.into()),
@@ -46,8 +46,8 @@ pub(super) fn overwritten(odd: u64) -> End {
     End::Partial(gaps, reason)
 }
 
-/// Writes the variables, and returns how many parts are none: without `=`, or with a space in the name. An empty part is
-/// none either, but for the one after the last.
+/// Writes the variables, and returns how many parts are not variables: without `=`, or with a space in the name. An empty
+/// part is not one either, except after the last variable.
 pub(super) fn variables(bytes: &[u8], out: &mut impl Write) -> io::Result<u64> {
     let mut odd = 0;
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
@@ -59,7 +59,7 @@ pub(super) fn variables(bytes: &[u8], out: &mut impl Write) -> io::Result<u64> {
             odd += 1;
             continue;
         };
-        // A length is that of the bytes, not of the text that replaces some.
+        // The length counts the bytes, not the text that replaces some of them.
         let length = variable.len() - end - 1;
         let name = String::from_utf8_lossy(&variable[..end]);
         let value = String::from_utf8_lossy(&variable[end + 1..]);

@@ -13,7 +13,7 @@ pub(crate) fn started(pid: u32) -> io::Result<String> {
 pub(super) struct Moment {
     /// When it started: an id that is used again is another process.
     started: String,
-    /// Whether nothing is left of it but its status, for which its parent has not asked yet.
+    /// Whether only its status is left, which its parent has not read yet.
     pub(super) has_ended: bool,
 }
 
@@ -30,7 +30,7 @@ impl Moment {
         })
     }
 
-    /// Fails as for one that is gone unless it is the same process now, and has not ended since then.
+    /// Fails as for a process that is gone, unless it is still the same process and has not ended.
     pub(super) fn goes_on(&self, pid: u32) -> io::Result<()> {
         let now = Self::of(pid)?;
         if now.started == self.started && (self.has_ended || !now.has_ended) {

@@ -1,4 +1,4 @@
-//! What is known of each process of a target, while it is there.
+//! What is known about each process of a target, while it exists.
 
 use std::{
     fs,
@@ -18,10 +18,10 @@ use crate::{
     threads,
 };
 
-/// What is said of each process, beside what is said of each thread.
+/// Status keys that are sent for each process, beside those for each thread.
 const OF_PROCESS: [&str; 4] = ["Name", "Pid", "PPid", "Threads"];
 
-/// Writes what is known of each process, and returns how many could not be read though they are there.
+/// Writes what is known about each process, and returns how many exist but could not be read.
 pub(super) fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<u64> {
     let mut unread = 0;
     let first = subject.process.as_ref().map(|process| process.pid);
@@ -32,7 +32,7 @@ pub(super) fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<u
     for pid in of_container(&subject.container) {
         match seen(pid, |lines| more(pid, root.as_ref(), lines)) {
             Ok(lines) => out.write_all(&lines)?,
-            // One that ended since it was listed is not there; the post-scan audit has it among those that ended.
+            // A process that ended since it was listed is left out; the post-scan audit lists it among those that ended.
             Err(error) if is_gone(&error) => {}
             Err(_) => unread += 1,
         }
@@ -40,9 +40,9 @@ pub(super) fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<u
     Ok(unread)
 }
 
-/// What is said of a process: its status, and what `more` writes. Of one that ends while that is read the kernel shows a part,
-/// by which it would look like one that hides the rest. Its status alone is said then, so that nobody whose status was read is
-/// left out.
+/// The lines about a process: its status, and what `more` writes. If the process ends meanwhile, the kernel shows only a
+/// part, which would look as if it hid the rest. Then only its status is written, so that no process whose status was read
+/// is left out.
 fn seen(pid: u32, more: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<Vec<u8>> {
     let before = Moment::of(pid)?;
     let mut lines = Vec::new();
@@ -56,10 +56,10 @@ fn seen(pid: u32, more: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Resu
     Ok(lines)
 }
 
-/// Writes what is said of a process beside its status.
+/// Writes the lines about a process beside its status.
 fn more(pid: u32, root: Option<&Root>, out: &mut impl Write) -> io::Result<()> {
     for name in ["user", "mnt"] {
-        // Not shown to everyone: unknown then.
+        // Not shown to every user: unknown then.
         if let Ok(namespace) = fs::metadata(format!("/proc/{pid}/ns/{name}")) {
             writeln!(out, "/proc/{pid}/ns/{name}:inode:{}", namespace.ino())?;
         }
@@ -142,7 +142,7 @@ mod tests {
             }));
             assert!(part.contains("/status:Uid:"), "{part}");
             assert!(part.lines().all(|line| line.contains("/status:")), "{part}");
-            // One that had ended before is what a shell would see too.
+            // A shell too would see a process that had already ended.
             let after = seen(pid, |lines| more(pid, None, lines));
             let nothing = after.is_err_and(|error| is_gone(&error));
             assert_eq!(nothing, is_gone_then);

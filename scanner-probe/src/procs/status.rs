@@ -1,4 +1,4 @@
-//! What the kernel says of a process in its status.
+//! The status of a process, as the kernel shows it.
 
 use std::io::{self, Write};
 

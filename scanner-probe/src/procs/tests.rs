@@ -1,4 +1,4 @@
-//! An environment that nobody meant: one line for each variable, and no value in it.
+//! Odd environments: one line for each variable, and no value in it.
 
 use proptest::prelude::*;
 

@@ -1,8 +1,8 @@
 //! Paths of a root without openat2(2): part by part, so that the kernel never follows a link itself.
 //!
-//! Each part is opened where it is, not followed; what a link says is read and resolved from there.
-//! `..` goes back to a directory that was passed, and at the root stays there. So nothing that a
-//! target puts into its links, or changes meanwhile, leads out.
+//! Each part is opened without following it; the target of a link is read and resolved from there. `..` goes back to a
+//! directory that was passed, and stays at the root. So nothing that a target writes into its links, or changes meanwhile,
+//! leads out.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
@@ -11,9 +11,9 @@ use rustix::{
     io::Errno,
 };
 
-/// Links of a path that are followed, as in the kernel; see `path_resolution(7)`.
+/// Most links of a path that are followed, as in the kernel; see `path_resolution(7)`.
 const MAX_LINKS: usize = 40;
-/// Parts of a path that may be open at once.
+/// Most parts of a path that may be open at once.
 const MAX_PARTS: usize = 512;
 /// Number of `/proc` itself on its filesystem, and type of that filesystem; see statfs(2).
 const PROC_ROOT: u64 = 1;
@@ -23,7 +23,7 @@ const PROC: i128 = 0x9fa0;
 pub(super) fn resolve(dir: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     let here = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut left = parts(path);
-    // Whatever has a slash at its end is a directory.
+    // A path with a trailing slash is a directory.
     let follow = !flags.contains(OFlags::NOFOLLOW) || path.ends_with(b"/");
     let mut passed: Vec<OwnedFd> = Vec::new();
     let mut links = 0;
@@ -69,8 +69,8 @@ fn parts(path: &[u8]) -> Vec<Vec<u8>> {
     named.rev().map(<[u8]>::to_vec).collect()
 }
 
-/// Whether a link is one of those of `/proc` that lead to what no path names: what they say is not
-/// where they lead. Those in `/proc` itself, such as `self`, are plain.
+/// Whether a link is a magic one of `/proc`, which does not lead to the path that it shows. Links in `/proc` itself, such
+/// as `self`, are plain.
 fn is_magic(dir: BorrowedFd<'_>, link: &OwnedFd) -> Result<bool, Errno> {
     let of_proc = i128::from(fstatfs(link)?.f_type) == PROC;
     Ok(of_proc && fstat(dir)?.st_ino != PROC_ROOT)

@@ -7,7 +7,7 @@ pub(crate) const BLOCK: usize = 512;
 /// Longest name, set of attributes or map in bytes, as in Go.
 pub(super) const MAX_EXTENSION: u64 = 1 << 20;
 
-/// What follows the fields that every format has.
+/// The fields after those that every format has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     V7,
@@ -16,7 +16,7 @@ pub(super) enum Format {
     Star,
 }
 
-/// The fields of a header. What is not in it, or in records before it, is not known to any reader.
+/// The fields of a header. No reader knows more about an entry than its header and the records before it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fields {
     pub(super) kind: u8,
@@ -98,13 +98,13 @@ fn misplaced(block: &[u8; BLOCK]) -> &[u8] {
     prefix
 }
 
-/// What stands before the first zero byte.
+/// The bytes before the first zero byte.
 pub(super) fn text(field: &[u8]) -> &[u8] {
     let end = field.iter().position(|byte| *byte == 0);
     &field[..end.unwrap_or(field.len())]
 }
 
-/// A number in octal digits, or in the bytes themselves where the first bit is set.
+/// A number in octal digits, or in binary if the first bit is set.
 pub(super) fn number(field: &[u8]) -> Result<i64, Fault> {
     let first = field.first().copied().unwrap_or_default();
     if first & 0x80 == 0 {

@@ -7,10 +7,10 @@ use super::{
     header::Fields,
 };
 
-/// What records say, by their names.
+/// Values of records, by their names.
 pub(super) type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// Where the map of a file with holes stands in records; versions 0.0 and 0.1 of GNU tar.
+/// Name of the record with the map of a file with holes; versions 0.0 and 0.1 of GNU tar.
 pub(super) const MAP: &[u8] = b"GNU.sparse.map";
 /// Start of the names of records that are attributes of a file.
 const ATTRIBUTE: &[u8] = b"SCHILY.xattr.";
@@ -23,7 +23,7 @@ pub(super) fn records(mut bytes: &[u8]) -> Result<Records, Fault> {
         let (name, value, rest) =
             record(bytes).ok_or_else(|| fault("a PAX record is malformed"))?;
         bytes = rest;
-        // Version 0.0 says each number in a record of its own.
+        // Version 0.0 has each number in a record of its own.
         let expected: &[u8] = match map.len() % 2 {
             0 => b"GNU.sparse.offset",
             _ => b"GNU.sparse.numbytes",
@@ -60,12 +60,12 @@ fn record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     valid.then_some((name, value, rest))
 }
 
-/// A number as Go's `ParseInt` takes it: digits with or without a sign.
+/// A number as Go's `ParseInt` accepts it: digits with or without a sign.
 pub(super) fn decimal(bytes: &[u8]) -> Option<i64> {
     std::str::from_utf8(bytes).ok()?.parse().ok()
 }
 
-/// Puts what records say in place of what a header says. An empty value says nothing.
+/// Replaces values of a header by those of records. An empty value replaces nothing.
 pub(super) fn merge(fields: &mut Fields, records: &Records) -> Result<(), Fault> {
     for (name, value) in records.iter().filter(|(_, value)| !value.is_empty()) {
         let number =
@@ -91,7 +91,7 @@ fn is_time(value: &[u8]) -> bool {
     decimal(seconds).is_some() && rest.iter().skip(1).all(u8::is_ascii_digit)
 }
 
-/// Attributes of a file by their names, without what marks them.
+/// Attributes of a file by their names, without the prefix.
 pub(super) fn attributes(records: Records) -> Vec<(Vec<u8>, Vec<u8>)> {
     let of_file = |(name, value): (Vec<u8>, Vec<u8>)| {
         let name = name.strip_prefix(ATTRIBUTE)?;

@@ -1,4 +1,4 @@
-//! Where the bytes of an archive come from: a stream, or a file in which data can be leaped over.
+//! Where the bytes of an archive come from: a stream, or a file in which data can be skipped by seeking.
 
 use std::{
     fs::File,
@@ -7,7 +7,7 @@ use std::{
 
 /// Where an archive comes from.
 pub(crate) trait Source: Read {
-    /// Passes over bytes.
+    /// Skips bytes.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ impl<R: Read> Source for Stream<R> {
 
 impl Source for BufReader<File> {
     fn skip(&mut self, bytes: u64) -> io::Result<()> {
-        // The last byte is read: behind the end of a file one can leap as far as one likes.
+        // The last byte is read, because seeking beyond the end of a file does not fail.
         if let Some(leap) = bytes.checked_sub(1) {
             self.seek_relative(i64::try_from(leap).map_err(io::Error::other)?)?;
             self.read_exact(&mut [0])?;

@@ -11,7 +11,7 @@ use super::{
 /// Where in a file a piece of data lies, and how long it is.
 pub(super) type Piece = (i64, i64);
 
-/// What records say of a file with holes.
+/// The form in which records describe a file with holes.
 pub(super) enum Form {
     /// It has none.
     Whole,
@@ -21,7 +21,7 @@ pub(super) enum Form {
     InData,
 }
 
-/// The form by its version; an unknown version is not looked at, as in Go.
+/// The form by its version; an unknown version is ignored, as in Go.
 pub(super) fn form(records: &Records) -> Form {
     let of = |name: &[u8]| records.get(name).map_or(&b""[..], Vec::as_slice);
     match (of(b"GNU.sparse.major"), of(b"GNU.sparse.minor")) {
@@ -67,7 +67,7 @@ pub(super) fn in_records(records: &Records) -> Result<Vec<Piece>, Fault> {
         .ok_or_else(broken)
 }
 
-/// The map before the data, in whole blocks of lines; what was read of `data` is taken off.
+/// The map before the data, as lines in complete blocks; reads them from `data`.
 pub(super) fn in_data(mut data: impl Read) -> io::Result<Vec<Piece>> {
     let mut text = Vec::new();
     let (mut lines, mut at) = (0, 0);

@@ -1,4 +1,4 @@
-//! Packages of languages, where they are, where they only seem to be, and as nobody meant them.
+//! Packages of languages, in their usual places, where they only seem to be, and in odd forms.
 
 use std::io::Write as _;
 

@@ -1,5 +1,4 @@
-//! Every parser of what a target holds, over bytes that nobody meant: no panic, and an answer that is
-//! whole.
+//! Every parser of a target's data, over random bytes: no panic, and a complete answer.
 
 use proptest::prelude::*;
 

@@ -25,7 +25,7 @@ fn program() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// What waits in a thread of its own, and what the test shows it.
+/// A waiter in a thread of its own, and what the test shows it.
 struct Waits {
     /// What it sees when it looks.
     pids: Arc<Mutex<Vec<u32>>>,

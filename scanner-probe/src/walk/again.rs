@@ -1,10 +1,11 @@
-//! What is renamed from a directory that a walk has yet to list into one that it has listed.
+//! Finds files that were renamed from a directory that a walk had yet to list into one that it had listed.
 //!
-//! Such a file is in neither list. Where it was, a name is gone since the walk began: the entry was listed and is not there
-//! any more, or the directory changed before it was listed. Where there is no such trace, nothing was missed. Where there is one,
-//! every directory that was listed is looked at again, and those whose names changed since are listed again. That goes on until
-//! a round in which no directory changes before it is looked at, or two rounds in which one directory alone changes, as one for
-//! temporary files does: from there to nowhere nothing was renamed. Then it is settled. What never comes to rest is a gap.
+//! Such a file is in neither list. It leaves a trace in its old directory, where a name is gone since the walk began: the
+//! entry was listed and is not there any more, or the directory changed before it was listed. Without such a trace, nothing
+//! was missed. If there is one, every listed directory is checked again, and those whose names changed since are listed
+//! again. That goes on until a round in which no directory changes before it is checked, or two rounds in which only one
+//! directory changes, as one for temporary files does: nothing was then renamed from there into another one. A tree that
+//! never comes to rest is a gap.
 
 use std::{
     io::{self, Write},
@@ -20,15 +21,15 @@ use scanner_inventory::{FilePath, GapKind};
 use super::{Walk, listed::Place};
 use crate::listing::{Moment, STEP};
 
-/// How often the directories are looked at again.
+/// How often the directories are checked again.
 const MAX_ROUNDS: u32 = 6;
 /// Most places that are remembered at which something changed.
 const MAX_STIRRED: usize = 16;
-/// Most files that are remembered which changed since the walk began, so that they are not reported again.
+/// Most files that are remembered because they changed since the walk began, so that they are not reported again.
 const MAX_RECENT: usize = 8_192;
 
 impl Walk<'_> {
-    /// Says that a name may be gone since the walk, or the round, began.
+    /// Notes that a name may be gone since the walk, or the round, began.
     pub(super) fn stir(&mut self, path: &[u8]) {
         if self.stirred.len() < MAX_STIRRED {
             self.stirred.push(path.to_vec());
@@ -38,7 +39,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Says that a directory was listed, as it was then.
+    /// Notes that a directory was listed, and its state then.
     pub(super) fn note(
         &mut self,
         place: Option<Place>,
@@ -75,11 +76,11 @@ impl Walk<'_> {
         if super::is(stat, rustix::fs::FileType::Directory) {
             return self.listed.moved(stat, parent, name);
         }
-        // What is renamed or made has a new time of change.
+        // A file that is renamed or created has a new change time.
         !is_recent || !self.recent.insert((self.listed.id(stat), name.to_vec()))
     }
 
-    /// Looks for what was renamed while it was walked.
+    /// Finds files that were renamed during the walk.
     pub(super) fn settle(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let mut last: Option<Vec<Place>> = None;
         for _ in 0..MAX_ROUNDS {
@@ -89,7 +90,7 @@ impl Walk<'_> {
             if self.listed.is_full {
                 break;
             }
-            // What changed before the round has another time than what changes in it.
+            // Changes before the round must have another time than changes in it.
             thread::sleep(STEP);
             self.stirred.clear();
             self.since = Moment::now();
@@ -114,7 +115,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Looks at every directory again, lists those that changed, and returns them with those that are new or gone.
+    /// Checks every directory again, lists those that changed, and returns them with those that are new or gone.
     fn round(&mut self, out: &mut dyn Write) -> io::Result<Vec<Place>> {
         let mut changed = Vec::new();
         let known = self.listed.places().count();
@@ -177,7 +178,7 @@ impl Walk<'_> {
     }
 }
 
-/// A path of bytes as a root takes it; the root itself has none.
+/// A path of bytes in the form that a root accepts; the root itself has an empty one.
 fn text(path: &[u8]) -> String {
     let path = if path.is_empty() { b"/" } else { path };
     FilePath::from_bytes(path).to_text()

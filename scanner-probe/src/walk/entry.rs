@@ -4,9 +4,10 @@ use std::{borrow::Cow, ffi::CStr};
 
 use rustix::fs::{FileType, Stat};
 
-/// How often directories are listed again in one walk, for what was renamed since, and as often since names changed meanwhile.
+/// How often directories are listed again in one walk to find renamed entries, and how often because names changed
+/// meanwhile.
 pub(super) const MAX_SEARCHES: u32 = 1000;
-/// How often one directory is listed again since its names changed meanwhile.
+/// How often one directory is listed again because its names changed meanwhile.
 pub(super) const MAX_LISTINGS: u32 = 5;
 
 /// What became of an entry since it was listed.
@@ -14,7 +15,7 @@ pub(super) const MAX_LISTINGS: u32 = 5;
 pub(super) enum Found<'n> {
     /// It is there, by this name.
     There(Cow<'n, CStr>, Stat),
-    /// It is not in the directory any more: there is nothing to look at.
+    /// It is not in the directory any more.
     Gone,
     /// Another link to it is there. Whether it has a new name beside that one is not known.
     Linked,

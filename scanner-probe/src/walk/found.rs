@@ -17,11 +17,11 @@ use super::{
 };
 use crate::listing::Listing;
 
-/// Names by which an entry is looked for that is renamed meanwhile.
+/// Most names under which an entry that is renamed meanwhile is looked up.
 const MAX_NAMES: u32 = 10;
 
 impl Walk<'_> {
-    /// Looks at what was listed by a name, also where it has another name in the directory since.
+    /// Reads an entry that was listed under a name, even if it has another name in the directory since.
     pub(super) fn look<'n>(
         &mut self,
         dir: &OwnedFd,
@@ -31,7 +31,7 @@ impl Walk<'_> {
         let mut name = Cow::Borrowed(name);
         for _ in 0..MAX_NAMES {
             match statat(dir.as_fd(), &*name, AtFlags::SYMLINK_NOFOLLOW) {
-                // What was found by its inode may be a link that was there before.
+                // A file that was found by its inode may be another link that was there before.
                 Ok(stat) if matches!(name, Cow::Owned(_)) && has_links(&stat) => {
                     return Ok(Found::Linked);
                 }
@@ -66,7 +66,7 @@ impl Walk<'_> {
             if !names.is_last {
                 continue;
             }
-            // A name that moves while a large directory is listed may be nowhere in the list.
+            // A name that changes while a large directory is listed may be missing in the list.
             if listing.is_steady()? {
                 return Ok(None);
             }

@@ -1,4 +1,4 @@
-//! The directories that a walk has listed: where each is, and how it was.
+//! The directories that a walk has listed: the place and the state of each.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use crate::listing::Moment;
 /// Most directories that are kept, and most bytes of their names.
 const MAX_LISTED: usize = 40_000;
 const MAX_NAMES: usize = 1 << 20;
-/// Parts of a path that are put together: more than a walk goes down, and fewer than a circle has.
+/// Most parts of a path that are joined: more than the depth of a walk; a circle would have no end.
 const MAX_PARTS: usize = 1_000;
 
 /// The place of a directory in [`Listed`].
@@ -21,13 +21,13 @@ pub(super) struct Place(u32);
 
 #[derive(Debug)]
 struct Directory {
-    /// None of a start, whose name is all of its path.
+    /// `None` for a start, whose name is its whole path.
     parent: Option<Place>,
     /// Where its name is.
     name: (u32, u32),
-    /// Stands for its device and its inode.
+    /// Hash of its device and inode.
     id: u64,
-    /// When its names had changed last, as it was listed.
+    /// When its names had changed last, at the time of the listing.
     changed: Moment,
     /// Whether it is not there any more.
     is_gone: bool,
@@ -38,7 +38,7 @@ struct Directory {
 pub(super) struct Listed {
     all: Vec<Directory>,
     names: Vec<u8>,
-    /// Places by identity, once they are asked for.
+    /// Places by identity, built when first needed.
     places: Option<HashMap<u64, Place>>,
     keys: RandomState,
     /// Whether there were more.
@@ -84,7 +84,7 @@ impl Listed {
             .get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     }
 
-    /// Stands for a file, whatever its path.
+    /// Hash that identifies a file, whatever its path.
     pub(super) fn id(&self, stat: &Stat) -> u64 {
         self.keys.hash_one((stat.st_dev, stat.st_ino))
     }
@@ -119,7 +119,7 @@ impl Listed {
         Some((parts.join(&b'/'), own.parent.is_none()))
     }
 
-    /// Whether that is the directory, and whether its names are those that were listed.
+    /// Whether `stat` is of that directory, and whether its names have not changed since it was listed.
     pub(super) fn is(&self, place: Place, stat: &Stat) -> (bool, bool) {
         let own = self.get(place);
         own.map_or((false, false), |own| {
@@ -127,14 +127,14 @@ impl Listed {
         })
     }
 
-    /// Says that a directory was listed again.
+    /// Notes that a directory was listed again.
     pub(super) fn again(&mut self, place: Place, changed: Moment) {
         if let Some(own) = self.get_mut(place) {
             own.changed = changed;
         }
     }
 
-    /// Says that a directory is not at its path any more.
+    /// Notes that a directory is not at its path any more.
     pub(super) fn gone(&mut self, place: Place) {
         if let Some(own) = self.get_mut(place) {
             own.is_gone = true;

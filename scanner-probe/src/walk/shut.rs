@@ -1,4 +1,4 @@
-//! Whom a directory keeps out that cannot be listed.
+//! Whom a directory that cannot be listed keeps out.
 
 use std::os::fd::AsFd;
 
@@ -9,9 +9,9 @@ use rustix::{
 };
 use scanner_inventory::GapKind;
 
-/// How a directory that cannot be listed is shut: nobody of this identity may search it where the kernel refuses that to this
-/// process, and its mode does. Its owner could open it again; and what a security module refuses to this process, it may
-/// allow to another one.
+/// How a directory that cannot be listed is shut. Nobody of this identity may search it if the kernel refuses that to this
+/// process and the mode of the directory does too. Its owner could open it again; and what a security module refuses to
+/// this process, it may allow to another one.
 pub(super) fn shut(place: Result<impl AsFd, Errno>) -> GapKind {
     let is_closed = |place: &dyn AsFd| {
         let searched = statat(place.as_fd(), c".", AtFlags::SYMLINK_NOFOLLOW);

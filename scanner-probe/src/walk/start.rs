@@ -13,7 +13,7 @@ use crate::{
     tree::refusal,
 };
 
-/// How a start that cannot be entered is missing. Which directory on the way to it is shut, and whose that is, is not known.
+/// The kind of gap for a start that cannot be entered. It is unknown which directory on the way is shut, and who owns it.
 pub(super) fn of_start(root: &Root, place: &str, error: Errno) -> GapKind {
     match refusal(error) {
         GapKind::NotSearchable => {
@@ -24,8 +24,9 @@ pub(super) fn of_start(root: &Root, place: &str, error: Errno) -> GapKind {
     }
 }
 
-/// Whether the walk of another start comes by this one: it lies below, and between are no link and no filesystem that
-/// a walk does not enter: none where it `stays` on its own. What cannot be looked at is not seen from above.
+/// Whether the walk of another start reaches this one: it lies below that, and there is neither a link nor a filesystem in
+/// between that the walk does not enter (any other filesystem if it `stays` on its own). A start that cannot be read counts
+/// as not reached.
 pub(super) fn seen_from_above(
     root: &Root,
     start: &FilePath,

@@ -1,4 +1,4 @@
-//! What a walk holds.
+//! The state of a walk.
 
 use std::collections::HashSet;
 
@@ -7,19 +7,19 @@ use scanner_inventory::{FileSelector, Gap, GapKind, Gaps};
 use super::listed::{Listed, Place};
 use crate::{listing::Moment, root::Root};
 
-/// Bytes of names that are in memory at once, about; of each directory on the way there is at least one batch of the kernel.
+/// About how many bytes of names are in memory at once; each directory on the way has at least one batch of the kernel.
 pub(super) const MAX_HELD: usize = 1 << 20;
 
 pub(super) struct Walk<'a> {
     pub(super) root: &'a Root,
     pub(super) selectors: &'a [&'a FileSelector],
-    /// Whether what is mounted below a start is left out.
+    /// Whether mounts below a start are left out.
     pub(super) stays: bool,
     pub(super) gaps: Gaps,
     pub(super) seen: u64,
-    /// How often a directory was listed again for what was renamed meanwhile.
+    /// How often a directory was listed again to find renamed entries.
     pub(super) searches: u32,
-    /// How often one was listed again since its names changed while it was listed.
+    /// How often one was listed again because its names changed while it was listed.
     pub(super) listings: u32,
     /// Bytes of names that are in memory.
     pub(super) held: usize,
@@ -31,9 +31,9 @@ pub(super) struct Walk<'a> {
     pub(super) began: Moment,
     /// When the walk began, or the look at all directories again.
     pub(super) since: Moment,
-    /// Where a name may be gone since then.
+    /// Places at which a name may be gone since then.
     pub(super) stirred: Vec<Vec<u8>>,
-    /// Files that changed since the walk began and are reported, by what stands for them and their names.
+    /// Files that changed since the walk began and were reported, by their hash and name.
     pub(super) recent: HashSet<(u64, Vec<u8>)>,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Walk<'a> {
 
 impl Walk<'_> {
     pub(super) fn missing(&mut self, kind: GapKind, path: &[u8]) {
-        // The root is the path that ends in nothing but the slash before every name.
+        // The path of the root is empty without the slash that stands before every name.
         let path = if path.is_empty() { b"/" } else { path };
         self.gaps.add(Gap::new(kind).at(path));
     }

@@ -1,4 +1,4 @@
-//! What changes while it is walked.
+//! Trees that change during a walk.
 
 mod moved;
 
@@ -109,7 +109,7 @@ fn a_directory_that_changes_for_a_while_is_listed_until_it_does_not() {
         });
         (walk.listings, walk.gaps.is_empty())
     };
-    // A machine may be too busy for the one or the other.
+    // A busy machine may miss the one or the other.
     let rounds = |lasts: u64, wanted: (u32, bool)| {
         let mut rounds = (0..50).map(|_| listed_again(Duration::from_millis(lasts)));
         rounds.any(|(again, is_whole)| {

@@ -1,5 +1,5 @@
-//! The operating system and its packages as components, in the words of those who look up vulnerabilities: these are known
-//! by the names of source packages, and by those of distributions.
+//! The operating system and its packages as components, with the names by which scanners look up vulnerabilities: those of
+//! source packages and of distributions.
 
 use percent_encoding::utf8_percent_encode;
 use scanner_core::{
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::property::{PLAIN, property};
 
-/// Before the names of properties that Trivy reads.
+/// Prefix of the names of properties that Trivy reads.
 const TRIVY: &str = "aquasecurity:trivy:";
 
 /// The packages of the distribution, each once.
@@ -47,7 +47,7 @@ pub(super) fn system(packages: &Packages) -> Option<Value> {
     }))
 }
 
-/// What belongs to what: `components` are those of the packages, without the system.
+/// The dependencies between components; `components` are those of the packages, without the system.
 pub(super) fn dependencies(packages: &Packages, components: &[Value]) -> Vec<Value> {
     if system(packages).is_none() {
         return Vec::new();
@@ -104,7 +104,7 @@ impl<'a> Source<'a> {
         let or = |one: &'a str, other: &'a str| if one.is_empty() { other } else { one };
         let whole = or(&package.source_version, &package.version);
         let (epoch, rest) = whole.split_once(':').unwrap_or(("", whole));
-        // The name of rpm's source package does not say its epoch, which is that of the package.
+        // The name of an rpm source package does not include its epoch, which is that of the package.
         let own = package
             .version
             .split_once(':')
@@ -190,8 +190,8 @@ fn purl(package: &Package, os: Option<&OsRelease>) -> Option<String> {
     Some(purl)
 }
 
-/// The source package as Syft and Grype write it: `NAME` or `NAME@VERSION`, of rpm the name of its file. Nothing where it is
-/// the package itself.
+/// The source package as Syft and Grype write it: `NAME` or `NAME@VERSION`, and for rpm the name of its file. Nothing if it
+/// is the package itself.
 fn upstream(package: &Package) -> String {
     let (source, version) = (&package.source, &package.source_version);
     match (source.as_str(), package.manager.as_str()) {

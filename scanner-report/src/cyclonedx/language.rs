@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::property::{PLAIN, property};
 use scanner_core::{escape::visible, inventory::LanguagePackage};
 
-/// Places of one package that are listed.
+/// Most places of one package that are listed.
 const MAX_PLACES: usize = 100;
 
 pub(super) fn components(packages: &[LanguagePackage]) -> Vec<Value> {
@@ -23,7 +23,7 @@ pub(super) fn components(packages: &[LanguagePackage]) -> Vec<Value> {
         .collect()
 }
 
-/// A component of packages that differ by their place at most.
+/// A component for packages that differ at most by their place.
 fn component(same: &[&LanguagePackage], number: u32) -> Value {
     let package = same[0];
     let (group, name) = group(package);
@@ -52,7 +52,7 @@ fn component(same: &[&LanguagePackage], number: u32) -> Value {
     component
 }
 
-/// The part of a name that says whose it is, and the rest.
+/// The group in the name of a package, and the rest.
 fn group(package: &LanguagePackage) -> (&str, &str) {
     let separator = match package.ecosystem.as_str() {
         "npm" if package.name.starts_with('@') => '/',
@@ -71,7 +71,7 @@ fn purl(package: &LanguagePackage) -> Option<String> {
             group = group.to_lowercase();
             (name.to_lowercase(), package.version.as_str(), "")
         }
-        // One name, however it is written.
+        // Different spellings are one name.
         "pypi" => (name.to_lowercase().replace('_', "-"), &*package.version, ""),
         "gem" => {
             let (version, platform) = package.version.split_once('-').unwrap_or_default();

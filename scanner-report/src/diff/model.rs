@@ -1,4 +1,4 @@
-//! What a comparison of two reports holds.
+//! The result of a comparison of two reports.
 
 use scanner_core::{
     finding::{CheckStatus, Severity},
@@ -25,11 +25,11 @@ pub struct Diff {
     pub new_findings: Vec<Change>,
     /// Checks that failed and now pass or are not applicable, having looked at no less.
     pub fixed: Vec<Change>,
-    /// Checks that changed in another way; among them those that can no longer look.
+    /// Checks that changed in another way, including those that could not be done any more.
     pub changed: Vec<Change>,
     /// Sections that are seen more or less completely.
     pub coverage: Vec<Turn>,
-    /// Controls that came, went, or hold otherwise.
+    /// Controls that are new, are gone, or have another state.
     pub controls: Vec<Turn>,
 }
 
@@ -78,7 +78,7 @@ pub struct Change {
     pub was_waived: bool,
     /// Whether a waiver covers it now.
     pub waived: bool,
-    /// Whether it looks at less than before: at nothing any more, or a pass has new limits.
+    /// Whether it covers less than before: it was not done any more, or its pass has new limits.
     pub sees_less: bool,
     /// Evidence that is new.
     pub appeared: Vec<String>,
@@ -86,7 +86,7 @@ pub struct Change {
     pub vanished: Vec<String>,
 }
 
-/// Something that was one way and is another.
+/// Something whose state changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Turn {

@@ -1,4 +1,4 @@
-//! Sections of how the scan was done: what it scanned, gates, controls, and what it took.
+//! Sections on how the scan was done: what it scanned, gates, controls, times and calls.
 
 use maud::{Markup, html};
 

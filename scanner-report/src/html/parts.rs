@@ -10,7 +10,7 @@ use scanner_core::{
     report::view::{Subject, View},
 };
 
-/// Packages that are listed.
+/// Most packages that are listed.
 const MAX_PACKAGES: usize = 5000;
 
 /// What was scanned, how, and how far the evidence can be trusted.
@@ -216,7 +216,7 @@ pub(super) fn waived(view: &View<'_>) -> Markup {
     }
 }
 
-/// What was asked for and did nothing.
+/// Options and entries that had no effect.
 pub(super) fn notes(view: &View<'_>) -> Markup {
     let notes = view.notes();
     html! {

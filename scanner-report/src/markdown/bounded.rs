@@ -1,4 +1,4 @@
-//! Text of anyone in Markdown, and a document that is bounded in size.
+//! Untrusted text in Markdown, and a document that is bounded in size.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ pub const MAX_BYTES: usize = 60_000;
 /// Bytes that are kept for the note of what was cut.
 const NOTE: usize = 200;
 
-/// Text of anyone in a code span (`CommonMark` 6.1): its fence is longer than any run of backticks.
+/// Untrusted text in a code span (`CommonMark` 6.1): its fence is longer than any run of backticks.
 pub(crate) fn code(text: &str, limit: usize) -> String {
     let text = visible(text, limit);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
@@ -35,7 +35,7 @@ pub(crate) fn prose(text: &str, limit: usize) -> String {
     }
     let mut out = String::with_capacity(shown.len());
     for c in shown.trim().chars() {
-        // Those that mean something within a line; it never starts with this text.
+        // Characters that have a meaning within a line; the line never starts with this text.
         if "\\`*_[]<>&!#|~@$^".contains(c) {
             out.push('\\');
         }
@@ -52,7 +52,7 @@ fn linkable(text: &str) -> bool {
         || text.as_bytes().windows(2).any(hash)
 }
 
-/// Text up to [`MAX_BYTES`]; what does not fit is counted, never cut within.
+/// Text up to [`MAX_BYTES`]; what does not fit is left out as a whole, and counted.
 #[derive(Default)]
 pub(super) struct Bounded {
     text: String,

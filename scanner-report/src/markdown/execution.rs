@@ -1,4 +1,4 @@
-//! Sections of how the scan was done: gates, controls and what proves them, what came after, cost.
+//! Sections on how the scan was done: gates, controls and their evidence, the post-scan audit, times and calls.
 
 use std::fmt::Write as _;
 
@@ -26,7 +26,7 @@ pub(super) fn gates(view: &View<'_>) -> String {
     out
 }
 
-/// Everything that is folded up; what proves the controls comes last, since it is the longest.
+/// Everything that is folded up; the evidence of the controls comes last, because it is the longest.
 pub(super) fn folded(out: &mut Bounded, view: &View<'_>) {
     if !view.controls.is_empty() {
         let head = "| Control | Enforced | Verified | Released | Confirmed deleted |\n\

@@ -1,11 +1,11 @@
-//! Text of messages: what a consumer would take for a link or a placeholder is text.
+//! Text of messages, escaped so that a consumer reads no part of it as a link or a placeholder.
 
 use scanner_core::escape::visible;
 
 /// Text of a message, in which no part is a link (3.11.6) or a placeholder (3.11.5).
 ///
-/// A bracket is preceded by a backslash, and so is each backslash right before it: otherwise that one would take the
-/// escape away. A brace around digits is doubled.
+/// A bracket is preceded by a backslash, and so is each backslash right before it: otherwise that backslash would cancel
+/// the escape. A brace around digits is doubled.
 pub(super) fn plain(text: &str, limit: usize) -> String {
     let text = visible(text, limit);
     let mut out = String::with_capacity(text.len());
@@ -35,7 +35,7 @@ fn number_after(text: &str, start: char) -> bool {
     rest.len() < text.len() && rest.ends_with(start)
 }
 
-/// Text that a consumer wants to be there.
+/// Text of a field that must not be empty.
 pub(super) fn text(text: &str, limit: usize) -> String {
     let text = plain(text, limit);
     if text.is_empty() {
@@ -51,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    /// A message as section 3.11 reads it: escapes taken away, or why it has something that is no text.
+    /// A message as section 3.11 reads it, without escapes; or why it has something that is not text.
     fn read(message: &str) -> Result<String, String> {
         let (mut out, mut rest) = (String::new(), message);
         while let Some(c) = rest.chars().next() {

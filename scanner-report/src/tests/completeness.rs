@@ -1,4 +1,4 @@
-//! A scan that must be complete and is not is no pass in any form, and what was not read is counted once.
+//! A scan that must be complete but is not does not pass in any form, and what was not read is counted once.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use scanner_core::{
     inventory::Gaps,
 };
 
-/// One check failed beside a path that was not read, which is a finding for nobody.
+/// One check failed beside a path that was not read, but the failure is not a finding.
 fn in_part(change: impl FnOnce(&mut CheckResult)) -> ScanReport {
     let mut report = passed();
     let gaps: Gaps = Gap::new(GapKind::NotSearchable).at("/root").into();
@@ -69,7 +69,7 @@ fn a_demand_to_be_complete_that_is_not_met_is_said_in_every_form() {
     }
 }
 
-/// What a form says that passed as a whole, of a pass beside a path that was not read, and of a check that was not done.
+/// Three reports: a complete pass, a pass beside a path that was not read, and a check that was not done.
 fn three() -> [ScanReport; 3] {
     let whole = passed();
     let part = in_part(|result| {

@@ -1,4 +1,4 @@
-//! What each form says of a report: its verdict above all, since none may read as clean that is not.
+//! What each form says about a report: above all its verdict, since no form may show a report as clean that is not.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ pub(super) fn passed() -> ScanReport {
     report
 }
 
-/// Reports that are no result as a whole, in each way that there is.
+/// Reports that give no result as a whole, for each possible reason.
 fn no_results() -> Vec<ScanReport> {
     let mut failed = with_digest();
     failed.verdict = Verdict::Failed;

@@ -47,7 +47,7 @@ const CORPUS: [&str; 33] = [
     "\u{1fffe}\u{2ffff}\u{10ffff}\u{85}\u{9f}",
 ];
 
-/// What the agents of CI servers take for a command to themselves.
+/// Whether the agent of a CI server would execute the line as a command.
 fn obeyed(line: &str) -> bool {
     let anywhere = ["##vso[", "##[", "##teamcity["];
     let line = line.trim_start();

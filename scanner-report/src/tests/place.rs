@@ -1,4 +1,4 @@
-//! What results belong to stays the same from scan to scan, and is another for another target.
+//! The series of results stays the same from scan to scan, and differs for another target.
 
 use super::{forms::*, prelude::*};
 use scanner_core::target::TargetForm;

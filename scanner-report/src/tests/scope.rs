@@ -1,11 +1,11 @@
-//! No form claims more than was checked: tags, inputs, waivers, partial sections, and what did nothing.
+//! No form claims more than was checked: tags, inputs, waivers, partial sections, and entries without effect.
 
 use serde_json::Value;
 
 use super::{forms::*, prelude::*};
 use scanner_core::finding::{ThresholdOutcome, Waiver, WaiverSummary};
 
-/// Forms that no reader of this scan may miss it in.
+/// Forms in which every reader of this scan must see it.
 const ALL: &[Format] = Format::ALL;
 
 fn narrowed() -> ScanReport {

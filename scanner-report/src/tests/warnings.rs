@@ -1,4 +1,4 @@
-//! What fails below the threshold changes no verdict, and no form hides it.
+//! A failure below the threshold does not change the verdict, and no form hides it.
 
 use super::{forms::*, prelude::*, result};
 use scanner_core::finding::ThresholdOutcome;

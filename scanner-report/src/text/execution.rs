@@ -8,7 +8,7 @@ use scanner_core::{
     report::{AuditOutcome, ControlStage, view::View},
 };
 
-/// Every control, with what is always shown and, if asked for, what was planned and all evidence.
+/// Every control, with the evidence that is always shown; if asked for, with its plan and all evidence.
 pub(super) fn controls(out: &mut Page, view: &View<'_>, style: Style) {
     if view.controls.is_empty() {
         return;
@@ -54,7 +54,7 @@ pub(super) fn controls(out: &mut Page, view: &View<'_>, style: Style) {
                     wrapped(out, "      ", &visible(reason, 600));
                 }
                 ControlStage::Done { evidence } => {
-                    // What stays behind is always shown, and whether the cluster has the guard.
+                    // Always shown: what stays behind, and whether the cluster has the guard.
                     let always = ["residue:", "admission-guard:"];
                     let important = |item: &&String| always.iter().any(|a| item.starts_with(a));
                     let shown = |item: &&String| style.verbose || important(item);
@@ -92,7 +92,7 @@ pub(super) fn post_scan(out: &mut Page, view: &View<'_>, style: Style) {
     }
 }
 
-/// What came of a check after the scan; what is not verified is not to be overlooked.
+/// The outcome of a check after the scan; one that is not verified must not be overlooked.
 pub(crate) const fn outcome(outcome: AuditOutcome) -> &'static str {
     match outcome {
         AuditOutcome::Verified => "verified",

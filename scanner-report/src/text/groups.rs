@@ -1,5 +1,4 @@
-//! Results that belong together: failures that one change of the same thing mends, and checks that failed to look for the
-//! same reason.
+//! Results that belong together: failures that one change can fix, and checks that could not be done for the same reason.
 
 use std::fmt::Write as _;
 
@@ -20,7 +19,7 @@ pub(super) struct Group<'a> {
     pub(super) results: Vec<&'a CheckResult>,
 }
 
-/// Puts failures about the same thing together, in the order of the first of each.
+/// Groups failures by what they are about, in the order of the first of each group.
 pub(super) fn groups<'a>(failed: impl IntoIterator<Item = &'a CheckResult>) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
     for result in failed {
@@ -36,7 +35,7 @@ pub(super) fn groups<'a>(failed: impl IntoIterator<Item = &'a CheckResult>) -> V
     groups
 }
 
-/// Above several failures about the same thing: what that is, and how many of each severity.
+/// The title above several failures about the same thing: what that is, and how many there are of each severity.
 pub(super) fn group_title(out: &mut Page, group: &Group<'_>, style: Style) {
     if group.about.is_empty() || group.results.len() < 2 {
         return;
@@ -65,7 +64,7 @@ pub(super) fn group_title(out: &mut Page, group: &Group<'_>, style: Style) {
     let _ = writeln!(out, "\n{}", style.paint("1;4", &title));
 }
 
-/// Checks that were not done, by the reason: one that many share is shown once.
+/// Checks that were not done, by their reason: a reason that many share is shown once.
 pub(super) fn same_message<'a>(view: &'a View<'_>) -> Vec<(&'a str, Vec<String>)> {
     let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
     for result in view.with_status(CheckStatus::Error) {

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use scanner_core::escape::visible;
 
-/// Characters in a line where nobody says how wide the terminal is.
+/// Characters in a line if the width of the terminal is not known.
 const WIDTH: usize = 80;
-/// What a line is cut to at most and at least: longer ones are hard to read, shorter ones hold no words.
+/// Bounds of the width of a line: longer lines are hard to read, and shorter ones have no room for words.
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=160;
 
 /// A text that is being drawn, and how wide its lines are.
@@ -83,7 +83,7 @@ pub(super) fn field(out: &mut Page, name: &str, value: &str) {
     );
 }
 
-/// Text under others of its kind. A line that goes on stands further in, so that it does not look like another one.
+/// Text in a list. A continuation line is indented further, so that it does not look like another item.
 pub(super) fn wrapped(out: &mut Page, indent: &str, text: &str) {
     let next = format!("{indent}  ");
     let options = textwrap::Options::new(out.width())
@@ -92,7 +92,7 @@ pub(super) fn wrapped(out: &mut Page, indent: &str, text: &str) {
     let _ = writeln!(out, "{}", textwrap::fill(text, options));
 }
 
-/// One item of a list. A line that goes on begins with `…`, so that no text of a target looks like an item of its own.
+/// One item of a list. A continuation line begins with `…`, so that no text of a target looks like an item.
 pub(super) fn item(out: &mut Page, indent: &str, text: &str) {
     let (first, next) = (format!("{indent}- "), format!("{indent}  … "));
     let options = textwrap::Options::new(out.width())

@@ -12,11 +12,11 @@ use scanner_core::{
     plan::{Fallback, PlannedObject},
 };
 
-/// Longest line, in characters: nothing that the cluster is asked for is longer.
+/// Longest line, in characters: no part of a plan is longer.
 const WHOLE: usize = 1 << 20;
 
-/// Renders a plan, and that nothing was written. Lines are filled for a reader at a terminal of `width` characters, and
-/// whole without one; what is structured is whole in both.
+/// Renders a plan, and that nothing was written. Lines are wrapped for a terminal of `width` characters and not wrapped
+/// without one; structured text is never wrapped.
 pub fn plan(plan: &ScanPlan, width: Option<usize>) -> String {
     let wrap = width.is_some();
     let mut out = Page::new(width);
@@ -149,7 +149,7 @@ fn line(out: &mut Page, indent: &str, text: &str, wrap: bool) {
     let options = textwrap::Options::new(if wrap { out.width() } else { usize::MAX })
         .initial_indent(indent)
         .subsequent_indent(indent)
-        // A name that is broken cannot be copied.
+        // A name that is broken over two lines cannot be copied.
         .break_words(false)
         .word_separator(textwrap::WordSeparator::AsciiSpace)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);

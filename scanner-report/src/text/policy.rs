@@ -1,4 +1,4 @@
-//! What the policy made of a scan: gates, waivers and thresholds, for a reader at a terminal.
+//! The effect of the policy on a scan: gates, waivers and thresholds, for a reader at a terminal.
 
 use std::fmt::Write as _;
 
@@ -87,7 +87,7 @@ pub(super) fn waived(out: &mut Page, view: &View<'_>, findings: &Findings, style
     }
 }
 
-/// What came of the thresholds.
+/// The results of the thresholds.
 pub(super) fn thresholds(out: &mut Page, findings: &Findings) {
     let Some(outcome) = &findings.thresholds else {
         return;

@@ -45,7 +45,7 @@ pub(super) async fn run(
                 let open = open(&cluster.state(), &place.pod);
                 let all = addresses.iter().chain([&service, &kubelet]);
                 let states = all.map(|address| {
-                    // A pod's own node is exempt from policies, and so shows nothing here either way.
+                    // A pod's own node is exempt from policies, so its answer proves nothing either way.
                     format!("{address}={}", if open { "open" } else { "blocked" })
                 });
                 let mut states: Vec<String> = states.collect();
@@ -70,7 +70,7 @@ pub(super) async fn run(
     Exit::Code(0)
 }
 
-/// Whether anything may leave the pod: no policy of egress selects it, or one that does lets something out.
+/// Whether anything may leave the pod: no egress policy selects it, or one that does allows something.
 fn open(state: &State, pod: &Value) -> bool {
     let text = |field: &str| pod["metadata"][field].as_str().unwrap_or_default();
     // The labels that it has now.

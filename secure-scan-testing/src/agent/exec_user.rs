@@ -1,4 +1,4 @@
-//! As which user an exec answers: as its container does, which is what a container runtime makes of it.
+//! The user of an exec: that of its container, as with a real container runtime.
 
 use scanner_inventory::{Collected, Inventory};
 use serde_json::Value;

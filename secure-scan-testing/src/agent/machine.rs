@@ -1,4 +1,4 @@
-//! This machine's own shell, for targets that are to run what they are given.
+//! This machine's own shell, for targets that must really run their input.
 
 use std::{
     io::{Read as _, Write as _},

@@ -1,4 +1,4 @@
-//! What a scanner asks of an agent: in a request for the probe, or in the prologue of a collector's script.
+//! A scanner's request to an agent: as JSON for the probe, or in the prologue of a collector's script.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ pub(super) struct Asked {
     pub(super) sections: BTreeSet<Section>,
     /// Paths that are looked at by name, so that their absence is data too.
     pub(super) paths: BTreeSet<String>,
-    /// Whether the target is compared at the end with how it was at the start.
+    /// Whether the target at the end is compared with the target at the start.
     pub(super) changes: bool,
 }
 

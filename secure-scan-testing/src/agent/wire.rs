@@ -80,7 +80,7 @@ fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Vec
         }
         Section::Processes => one(&all.processes, out, |processes, out| {
             let _ = writeln!(out, "self {AGENT}\ncontainer {AGENT}");
-            // In the container, as those processes are that are not elsewhere.
+            // In the namespaces of the container, like the processes that have not left it.
             let inside = processes.iter().find(|p| p.other_namespaces == Some(false));
             let own = Process {
                 pid: AGENT,
@@ -191,7 +191,7 @@ fn one<T>(section: &Collected<T>, out: &mut Vec<u8>, write: impl FnOnce(&T, &mut
     }
 }
 
-/// A gap that has no place of its own but an item is in the text alone: the protocol has no field for it.
+/// A gap that has an item but no path is only in the text: the protocol has no field for it.
 fn partial(gaps: &Gaps, out: &mut Vec<u8>) {
     for gap in gaps.iter().filter(|gap| gap.item.is_none()) {
         let _ = write!(out, "!gap {}", gap.kind.code());

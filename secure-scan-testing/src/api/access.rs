@@ -1,4 +1,4 @@
-//! Whether a caller may do what he asks for, and what discovery says.
+//! Whether a caller may do what they ask for, and discovery.
 
 use serde_json::json;
 
@@ -62,7 +62,7 @@ pub(super) fn authorize(
     ))
 }
 
-/// Answers what is for no resource.
+/// Answers requests that are not for a resource.
 pub(super) fn discovery(cluster: &FakeCluster, info: &Info, user: &User) -> Result<Reply, Refusal> {
     let state = cluster.state();
     let wanted = Attributes {

@@ -40,7 +40,7 @@ impl Asked {
         Key::new(&self.kind, &self.info.namespace, &self.info.name)
     }
 
-    /// Whether nothing is to be kept of it.
+    /// Whether it is a dry run, of which nothing is kept.
     pub(super) fn is_dry(&self) -> bool {
         let all = self.info.queries("dryRun").any(|value| value == "All");
         let body = self.body["dryRun"]

@@ -41,7 +41,7 @@ pub(super) fn delete(cluster: &FakeCluster, asked: &Asked) -> Result<Reply, Refu
         return Ok(Reply::Json(200, asked.form.object(kind, &object)));
     }
     let last = end(cluster, &asked.key(), &object, options);
-    // Of these the answer holds the object, `ReturnDeletedObject`; and of all that is still there.
+    // For these kinds the answer holds the object (`ReturnDeletedObject`), and for every object that still exists.
     let returned = matches!(
         kind.kind.as_str(),
         "Pod" | "ServiceAccount" | "Service" | "PersistentVolumeClaim"
@@ -63,7 +63,7 @@ pub(super) fn delete(cluster: &FakeCluster, asked: &Asked) -> Result<Reply, Refu
     ))
 }
 
-/// Deletes one object, or marks it as to be deleted, and gives it as it was last.
+/// Deletes one object, or marks it for deletion, and returns its last version.
 fn end(cluster: &FakeCluster, key: &Key, object: &Value, options: &Value) -> Option<Value> {
     let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
     let mut finalizers = object["metadata"]["finalizers"]
@@ -118,7 +118,7 @@ fn end(cluster: &FakeCluster, key: &Key, object: &Value, options: &Value) -> Opt
     Some(marked)
 }
 
-/// Takes an owner off what it owns.
+/// Removes an owner from its dependents.
 fn disown(cluster: &FakeCluster, owned: &[(Key, String)], uid: &str) {
     let mut state = cluster.state();
     for (key, _) in owned {
@@ -180,7 +180,7 @@ fn empty(cluster: &FakeCluster, key: &Key, uid: &str) {
     });
 }
 
-/// Removes what is to be deleted, once no finalizer holds it.
+/// Removes objects that are marked for deletion, once no finalizer holds them.
 fn finalized(cluster: &FakeCluster, key: &Key, uid: &str) {
     let free = {
         let state = cluster.state();

@@ -1,4 +1,4 @@
-//! What comes of a request, before it becomes a response.
+//! The result of a request, before it becomes a response.
 
 use std::convert::Infallible;
 
@@ -12,7 +12,7 @@ use crate::agent::Place;
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// What comes of a request.
+/// The result of a request.
 pub(super) enum Reply {
     Json(u16, Value),
     /// Watch events, line by line.

@@ -20,14 +20,14 @@ use crate::{
     store::Key,
 };
 
-/// Shortest lifetime of a token in seconds, and the one where none is asked for.
+/// Shortest lifetime of a token in seconds, which is also the default.
 const SHORTEST: i64 = 600;
 const USUAL: i64 = 3600;
 
 const AUTHENTICATION: &str = "authentication.k8s.io";
 const AUTHORIZATION: &str = "authorization.k8s.io";
 
-/// What is asked and not stored.
+/// Kinds that are requested but not stored.
 const VIRTUAL: [(&str, &str, &str); 5] = [
     (AUTHENTICATION, "selfsubjectreviews", "SelfSubjectReview"),
     (AUTHENTICATION, "tokenreviews", "TokenReview"),

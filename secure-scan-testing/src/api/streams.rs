@@ -21,9 +21,9 @@ use crate::{
     store::{Watcher, selector::Selection},
 };
 
-/// How often a quiet watch says how far it is.
+/// How often a quiet watch sends a bookmark.
 const BOOKMARK: Duration = Duration::from_mins(1);
-/// How long a watch lasts that does not say it.
+/// How long a watch lasts without a timeout of its own.
 const WATCH: Duration = Duration::from_mins(30);
 
 pub(super) fn list(

@@ -45,7 +45,7 @@ pub(crate) async fn serve(cluster: FakeCluster, upgrade: OnUpgrade, place: Place
                 Message::Binary(message) => match (message.first(), message.get(1)) {
                     (Some(&STDIN), Some(_)) => {
                         if let Some(input) = &input {
-                            // A command that ended takes no more.
+                            // A command that has ended reads no more input.
                             let _ = input.send(message.slice(1..)).await;
                         }
                     }

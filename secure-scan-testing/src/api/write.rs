@@ -174,7 +174,7 @@ pub(super) fn patch(cluster: &FakeCluster, asked: &Asked) -> Result<Reply, Refus
     keep(cluster, asked, &old, new)
 }
 
-/// Stores what became of an object.
+/// Stores the new version of an object.
 fn keep(
     cluster: &FakeCluster,
     asked: &Asked,
@@ -239,7 +239,7 @@ fn keep(
     for container in added {
         kubelet::add(cluster, &key, uid, &container);
     }
-    // The last finalizer of something that is to be deleted went.
+    // The last finalizer of an object that is marked for deletion is gone.
     let held = kept["metadata"]["finalizers"]
         .as_array()
         .is_some_and(|all| !all.is_empty());
@@ -249,7 +249,7 @@ fn keep(
     Ok(Reply::Json(200, asked.form.object(kind, &kept)))
 }
 
-/// What may be changed in a pod is left out, and the rest compared.
+/// Compares two versions of a pod without the fields that may be changed.
 fn same_pod(old: &Value, new: &Value) -> bool {
     let fixed = |pod: &Value| {
         let mut spec = pod["spec"].clone();

@@ -1,4 +1,4 @@
-//! What is put into a fake cluster, and how it behaves.
+//! Fills a fake cluster, and decides how it behaves.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::{
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 impl FakeCluster {
-    /// Adds a running pod, as `kubectl get pod -o json` shows it or with as little as a name, a container and its
-    /// image: what an API server, a scheduler and a node fill in is filled in. Its namespace is made where it is not
-    /// there.
+    /// Adds a running pod, as `kubectl get pod -o json` shows it or with as little as a name, a container and its image:
+    /// values that an API server, a scheduler and a node would set are filled in. Its namespace is created if it does not
+    /// exist.
     ///
     /// Until [`FakeCluster::answers`] says otherwise, its containers have a shell and answer with a small, healthy
     /// inventory.
@@ -155,8 +155,8 @@ impl FakeCluster {
         self.operator(OPERATOR, None, rules)
     }
 
-    /// A server that does not list what operators may do, as where an authorizer beside RBAC decides: its answer is empty and
-    /// says that it is incomplete. Reviews of a single access are answered.
+    /// Makes the server list no rights of operators, as if an authorizer beside RBAC decided: its answer is empty and says
+    /// that it is incomplete. Reviews of a single access are answered.
     #[must_use]
     pub fn lists_no_rights(self) -> Self {
         self.state().lists_no_rights = true;
@@ -197,19 +197,19 @@ impl FakeCluster {
         self
     }
 
-    /// Something that goes wrong. Of several that strike the same call, the one that was added first does.
+    /// Adds a fault. If several match the same call, the one that was added first strikes.
     #[must_use]
     pub fn fault(self, fault: Fault) -> Self {
         self.add_fault(fault);
         self
     }
 
-    /// Something that goes wrong from now on.
+    /// Adds a fault to a cluster that is already in use.
     pub fn add_fault(&self, fault: Fault) {
         self.state().faults.push(fault.striker());
     }
 
-    /// Nothing goes wrong any more.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.state().faults.clear();
     }
@@ -226,8 +226,8 @@ impl FakeCluster {
     }
 
     /// Remembers this many calls for [`FakeCluster::calls`] and tokens for [`FakeCluster::tokens`], in place of 50,000 of
-    /// each: for tests of many scans that look at the memory of this process. A token that it has forgotten is accepted
-    /// and refused as before.
+    /// each: for tests of many scans that measure the memory of this process. A token that it has forgotten is accepted and
+    /// refused as before.
     #[must_use]
     pub fn remembering(self, most: usize) -> Self {
         {

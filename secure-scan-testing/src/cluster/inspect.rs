@@ -1,4 +1,4 @@
-//! What a test looks at and does to a fake cluster behind its clients' backs.
+//! What a test reads and changes in a fake cluster behind its clients' backs.
 
 use std::{fmt, time::Duration};
 
@@ -37,8 +37,7 @@ impl fmt::Display for ObjectName {
 }
 
 impl FakeCluster {
-    /// Every object that is there beyond those that were given and those that a cluster has by itself: what a scan
-    /// left behind.
+    /// Every object besides the given ones and those that a cluster has by itself: what a scan left behind.
     pub fn left(&self) -> Vec<ObjectName> {
         let state = self.state();
         let all = state.store.all().filter_map(|(key, object)| {
@@ -88,7 +87,7 @@ impl FakeCluster {
         state.store.get(&key).map(|object| (**object).clone())
     }
 
-    /// Changes an object, as somebody else in the cluster would; whether it was there.
+    /// Changes an object, as somebody else in the cluster would; returns whether it existed.
     pub fn edit(
         &self,
         resource: &str,
@@ -108,7 +107,7 @@ impl FakeCluster {
         true
     }
 
-    /// Deletes an object at once, with what it owns, as somebody else in the cluster would; whether it was there.
+    /// Deletes an object at once, with its dependents, as somebody else in the cluster would; returns whether it existed.
     pub fn delete(&self, resource: &str, namespace: &str, name: &str) -> bool {
         let mut state = self.state();
         let key = state.place(resource, namespace, name);
@@ -126,8 +125,8 @@ impl FakeCluster {
         }
     }
 
-    /// Puts another pod in the place of one, with the same name and specification and a new UID, as a controller
-    /// does; whether there was one.
+    /// Replaces a pod by another one with the same name and specification and a new UID, as a controller does; returns
+    /// whether there was one.
     pub fn replace_pod(&self, namespace: &str, name: &str) -> bool {
         let Some(mut pod) = self.get("pods", namespace, name) else {
             return false;
@@ -141,7 +140,7 @@ impl FakeCluster {
         true
     }
 
-    /// Restarts a container of a pod: another container id, one restart more; whether it was there.
+    /// Restarts a container of a pod: a new container id, and one restart more; returns whether it existed.
     pub fn restart(&self, namespace: &str, name: &str, container: &str) -> bool {
         let mut found = false;
         self.edit("pods", namespace, name, |pod| {

@@ -22,7 +22,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
-/// A token in the shape of RS256. Its signature is no RSA: only the fake has to recognize it.
+/// A token in the shape of RS256. Its signature is not real RSA: only the fake has to recognize it.
 pub(super) fn sign(claims: &Value) -> String {
     let header = json!({"alg": "RS256", "kid": "fake-cluster"}).to_string();
     let claims = claims.to_string();

@@ -127,8 +127,8 @@ pub fn healthy() -> Inventory {
     }
 }
 
-/// The same with what a profile is there to find: root without a password, a setuid program, a private key that all
-/// may read, a secret in the environment, and a process that may do everything.
+/// The same with things that a profile must find: root without a password, a setuid program, a private key that all may
+/// read, a secret in the environment, and a process that may do everything.
 pub fn alarming() -> Inventory {
     let mut inventory = healthy();
     if let Collected::Complete { data } = &mut inventory.files {
@@ -183,8 +183,8 @@ fn first_process() -> Process {
     }
 }
 
-/// The healthy one as its own user sees it who may not read everything: its processes and some of its files are
-/// missing, and each says why.
+/// The healthy one as seen by its own user, who may not read everything: its processes and some of its files are missing,
+/// each with a reason.
 pub fn partial() -> Inventory {
     let mut inventory = healthy();
     inventory.processes = Collected::Unavailable {

@@ -16,7 +16,7 @@ use super::inventory::{alarming, healthy, partial};
 
 const PROBE: &str = "registry.example/probe:1";
 
-/// A report with this verdict, to test what your program makes of it: a real scan of a [`FakeCluster`] in which the
+/// A report with this verdict, to test what your program does with it: from a real scan of a [`FakeCluster`] in which the
 /// right thing is found or goes wrong. All of it is there: plan, controls, findings, failure, timings, post-scan audit.
 ///
 /// | verdict | the scan |
@@ -66,7 +66,7 @@ pub fn report(verdict: Verdict) -> ScanReport {
     }
 }
 
-/// Scans so that this verdict comes of it.
+/// Runs a scan that ends with this verdict.
 async fn scan(verdict: Verdict) -> Result<ScanReport, String> {
     let distroless = Target::distroless(healthy());
     let (cluster, pod) = match verdict {

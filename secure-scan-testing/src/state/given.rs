@@ -1,4 +1,4 @@
-//! What is in a cluster before anyone calls: its node, namespaces and what each of them has, and what a test gives.
+//! The objects of a cluster before anyone calls: its node, its namespaces with their contents, and those that a test gives.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ pub(crate) fn namespace(state: &mut State, name: &str) {
     }
 }
 
-/// Adds what each namespace has, to one that was just made.
+/// Adds the objects that each namespace has to a new one.
 pub(crate) fn furnish(state: &mut State, namespace: &str) {
     for (kind, name) in [
         ("ServiceAccount", "default"),

@@ -1,11 +1,11 @@
-//! Removes objects at once, and after a while what they owned.
+//! Removes objects at once, and their dependents after a while.
 
 use serde_json::{Value, json};
 
 use super::{FakeCluster, State};
 use crate::store::Key;
 
-/// Removes an object, if it is still the one with that UID and no finalizer holds it, and gives it as it was last.
+/// Removes an object if it is still the one with that UID and no finalizer holds it; returns its last version.
 pub(crate) fn delete_now(cluster: &FakeCluster, key: &Key, uid: &str) -> Option<Value> {
     let removed = {
         let mut state = cluster.state();
@@ -38,7 +38,7 @@ pub(crate) fn collect(cluster: &FakeCluster, uid: &Value) {
     orphans(cluster, owned);
 }
 
-/// Deletes, after a while, what has owners of which none is there.
+/// Deletes, after a while, objects whose owners are all gone.
 pub(crate) fn orphans(cluster: &FakeCluster, all: Vec<(Key, String)>) {
     if all.is_empty() {
         return;
@@ -65,7 +65,7 @@ pub(crate) fn orphans(cluster: &FakeCluster, all: Vec<(Key, String)>) {
 fn owners_are_gone(state: &State, object: &Value) -> bool {
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
     let owners = object["metadata"]["ownerReferences"].as_array();
-    // What nobody owns, or nobody any more, is left alone.
+    // An object without owners is left alone.
     let Some(owners) = owners.filter(|all| !all.is_empty()) else {
         return false;
     };
@@ -81,7 +81,7 @@ fn owners_are_gone(state: &State, object: &Value) -> bool {
     })
 }
 
-/// What is owned by the object of that UID, and by nobody else who is there.
+/// Objects that are owned by the object with that UID, and by no other one that exists.
 pub(crate) fn dependents(state: &State, uid: &Value) -> Vec<(Key, String)> {
     let all = state.store.all().filter(|(_, object)| {
         let owners = object["metadata"]["ownerReferences"].as_array();

@@ -35,7 +35,7 @@ impl State {
         self.target_of_image(image)
     }
 
-    /// What answers in a container of that image.
+    /// The target that answers in a container of that image.
     pub(crate) fn target_of_image(&self, image: &str) -> Target {
         if let Some(target) = self.images.get(image) {
             return target.clone();

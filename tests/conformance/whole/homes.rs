@@ -105,7 +105,7 @@ fn homes_that_cannot_be_entered_or_seen_are_the_same() {
                 assert!(!weak, "what is behind a shut directory is not known");
                 return;
             };
-            // Of five homes behind a shut directory it is not known what they are.
+            // Five homes behind a shut directory are unknown.
             assert_eq!((weak, gaps.total()), (true, 5), "{gaps}");
         };
         compared_and(weak, &[Section::Users], prepare, hold);

@@ -33,7 +33,7 @@ pub(super) fn make_links() {
     }
 }
 
-/// Those, what is no link, and what lies behind a link.
+/// Those, paths that are not links, and paths behind a link.
 pub(super) fn links() -> Vec<String> {
     let named = LINK_TARGETS.iter().map(|(name, _)| *name);
     let all = named.chain(["none", "folder/plain", "nowhere/x", "shut/x", "round/x"]);
@@ -42,7 +42,7 @@ pub(super) fn links() -> Vec<String> {
     all
 }
 
-/// Holds [`links`] to what must be seen, whatever both agents agree about.
+/// Checks [`links`] for what must be seen, even if both agents agree.
 pub(super) fn followed(found: &Inventory, weak: bool) {
     let files: Vec<_> = found.files.data().into_iter().flatten().collect();
     let of = |name: &str| {
@@ -63,7 +63,7 @@ pub(super) fn followed(found: &Inventory, weak: bool) {
     assert_eq!(of("fifo").map(|f| f.1), Some(FileKind::Fifo));
 }
 
-/// Where walks start: below each other, at links and behind them, at what the kernel makes up, at nothing.
+/// Starts of walks: below each other, at links and behind them, at filesystems that the kernel generates, at nothing.
 pub(super) fn starts() -> Vec<String> {
     let below = "/srv/mounts";
     let named = [
@@ -158,7 +158,7 @@ pub(super) fn mounts(root: &Path) {
     chown(&closed, Some(65_534), Some(65_534)).expect("owner");
 }
 
-/// Holds the walks of [`mounts`] to what must be seen, whatever both agents agree about.
+/// Checks the walks of [`mounts`] for what must be seen, even if both agents agree.
 pub(super) fn walked(found: &Inventory) {
     let files = found.files.data().into_iter().flatten();
     let paths: BTreeSet<&str> = files
@@ -182,7 +182,7 @@ pub(super) fn walked(found: &Inventory) {
     ] {
         assert!(paths.contains(seen), "{seen}: {paths:?}");
     }
-    // What the kernel makes up is not walked, nor what another mount hides.
+    // Filesystems that the kernel generates are not walked, and neither is a mount that another one hides.
     for unseen in [
         "made/1",
         "made/self",

@@ -16,7 +16,7 @@ pub(super) fn template() -> Value {
     }})
 }
 
-/// What a tenant tries, and the words of the refusal.
+/// An attempt of a tenant, and the words of the refusal.
 pub(super) struct Attack {
     pub(super) what: &'static str,
     pub(super) method: Method,

@@ -11,7 +11,7 @@ pub(crate) fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
     der
 }
 
-/// The first element of a DER sequence: of a certificate, what is signed of it.
+/// The first element of a DER sequence: for a certificate, its signed part.
 pub(crate) fn inner(der: &[u8]) -> &[u8] {
     let header = |der: &[u8]| match der[1] {
         length @ 0..=127 => (2, usize::from(length)),

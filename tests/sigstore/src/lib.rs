@@ -40,7 +40,7 @@ pub struct Sigstore {
     pub log: Arc<KeyPair>,
 }
 
-/// What is signed, by whom, when, and how well.
+/// A signature: its contents, signer, time and faults.
 #[derive(Clone)]
 pub struct Ask {
     /// Subject alternative name of the certificate.
@@ -49,7 +49,7 @@ pub struct Ask {
     pub issuer: String,
     /// SHA-256 in hex that the statement names.
     pub digest: String,
-    /// What the statement says of it.
+    /// What the statement says about it.
     pub predicate: String,
     /// When the log took it, in seconds since 1970.
     pub logged_at: i64,

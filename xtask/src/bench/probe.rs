@@ -14,7 +14,7 @@ use super::measure::{median, peak_of};
 use crate::{lab, ui::say};
 
 const FILES: usize = 1_000_000;
-/// Shapes of a tree: what it is called, and the files in each of its directories.
+/// Shapes of a tree: its name, and the number of files in each of its directories.
 const SHAPES: [(&str, usize); 2] = [
     ("1,000 in each directory", 1_000),
     ("all in one directory", FILES),

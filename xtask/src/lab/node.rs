@@ -83,7 +83,7 @@ fn network() -> Result<()> {
     Ok(())
 }
 
-/// Gives the lab folders of its own where its parts write to fixed places: what they leave goes with it.
+/// Gives the lab its own folders at the fixed places to which its parts write, so that their files are deleted with it.
 fn hide() -> Result<()> {
     for dir in super::state::FIXED {
         let mounted = Command::new("mount")

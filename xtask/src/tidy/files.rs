@@ -1,4 +1,4 @@
-//! What the path of a file says about it.
+//! Facts about a file, from its path.
 
 use std::path::Path;
 

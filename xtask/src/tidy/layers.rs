@@ -121,7 +121,7 @@ impl Rules<'_> {
             .collect()
     }
 
-    /// One violation for each file and what it may not import from; it is enough to find the others.
+    /// One violation for each file and each module that it may not import; one is enough to find the others.
     fn imports(
         &self,
         imports: &BTreeSet<Import<'_>>,

@@ -175,7 +175,7 @@ impl<'a> Modules<'a> {
                     }
                 }
             }
-            // A module by itself is no more than a prefix of what is named in it.
+            // A module by itself is only a prefix of the names in it.
             (Target::Module(_) | Target::Elsewhere, _) => {}
         }
     }
@@ -215,7 +215,7 @@ impl<'a> Modules<'a> {
         found
     }
 
-    /// What a segment stands for in what was found so far.
+    /// What a segment means within the path so far.
     fn step(&self, found: &[Target], segment: &str, seen: &mut Seen) -> Vec<Target> {
         let modules = |target: &&Target| matches!(target, Target::Module(_));
         // A function may have the name of a module, but nothing is named within a function.

@@ -10,7 +10,7 @@ use super::{
     scope::{self, Scope},
 };
 
-/// What the rules need of one Rust file.
+/// The facts about one Rust file that the rules need.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
     pub(crate) scope: Scope,

@@ -1,4 +1,4 @@
-//! Programs that are there, that are not, and that nobody knows of.
+//! Programs that exist, that do not exist, and about which nothing is known.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Homes of accounts, and what it takes to find where links lead from there.
+//! Homes of accounts, and the work that it takes to follow their links.
 
 use std::{fs, os::unix::fs::symlink};
 

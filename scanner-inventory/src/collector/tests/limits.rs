@@ -1,4 +1,4 @@
-//! What a target does not have or does not let the collector read.
+//! Tools and files that a target does not have, or that the collector may not read.
 
 use std::{
     collections::BTreeSet,
@@ -227,7 +227,8 @@ fn an_error_that_no_place_explains_is_not_taken_for_another_one() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// The kernel's rule, for whoever owns a directory and whatever its mode: who may not search it and is not its owner.
+    /// The kernel's rule, whoever owns a directory and whatever its mode: it is shut for a user who may not search it and
+    /// is not its owner.
     #[test]
     fn a_directory_is_shut_by_the_rule_of_the_kernel(modes in vec((0_u32..0o1000, 0_usize..3, 0_usize..3), 1..12)) {
         if !nix::unistd::geteuid().is_root() {
@@ -275,8 +276,8 @@ const fn opens_to_others(mode: u32, gid: u32) -> bool {
     mode & 1 == 1 || mode & 0o10 != 0 && gid != 0
 }
 
-/// How uid 0 is without capabilities: a user that is not root is uid 0 in a user namespace of its own, which this machine
-/// must allow.
+/// Commands that run as uid 0 without capabilities: a user that is not root is uid 0 in a user namespace of its own, which
+/// this machine must allow.
 fn weak() -> Vec<&'static str> {
     let without = ["setpriv", "--bounding-set=-all"];
     let namespace: &[&str] = if nix::unistd::geteuid().is_root() {
@@ -291,7 +292,7 @@ fn weak() -> Vec<&'static str> {
 fn uid_0_without_capabilities_sees_what_the_kernel_says_in_every_shell() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    // All belong to this user: what their modes refuse it, only a capability gives.
+    // All belong to this user: only a capability overrides what their modes refuse.
     for (name, mode) in [("shut", 0o000), ("names", 0o400), ("secret", 0o000)] {
         let path = dir.path().join(name);
         if name == "secret" {

@@ -90,7 +90,7 @@ impl Sh {
     }
 }
 
-/// What an answer says that does not change from one run to the next.
+/// The part of an answer that does not change from one run to the next.
 fn lasting(mut found: Inventory) -> Inventory {
     for name in [&found.env.coverage(), &found.processes.coverage()] {
         assert_eq!(*name, crate::Coverage::Complete);

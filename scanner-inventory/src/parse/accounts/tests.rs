@@ -78,7 +78,7 @@ fn a_group_of_any_name_is_a_group() {
     assert!(matches!(shadow, Collected::Partial { .. }), "{shadow:?}");
 }
 
-/// A line without its password, and what glibc, musl, and who knows neither make of it.
+/// A line without its password, and how it is read by glibc, by musl, and if the C library is unknown.
 const LINES: &[[&str; 4]] = &[
     // A shell that is empty, has colons, or ends in what other systems end lines with.
     [
@@ -147,7 +147,7 @@ const LINES: &[[&str; 4]] = &[
     ["a:0", "no entry", "no entry", "no entry"],
     ["a:", "no entry", "no entry", "no entry"],
     [":0:0::/:/s", ":0:0:/:/s", ":0:0:/:/s", ":0:0:/:/s"],
-    // What is no account to glibc, and one to musl.
+    // Lines that are accounts only to musl.
     ["#a:0:0::/:/s", "comment", "#a:0:0:/:/s", "comment"],
     [" \t#a:0:0::/:/s", "comment", " \t#a:0:0:/:/s", "comment"],
     ["+:0:0::/:/s", "no entry", "+:0:0:/:/s", "no entry"],
@@ -257,7 +257,7 @@ fn one_odd_line_is_a_gap_of_its_own_and_takes_nothing_with_it() {
     );
     let whole: [&[u8]; 2] = [b"#", b"shadowed:b:0:0::/:/bin/sh"];
     assert!(matches!(users(raw(&whole), 0), Collected::Complete { .. }));
-    // What could not be sent may be an account.
+    // A line that could not be sent may be an account.
     let cut: [&[u8]; 1] = [b"?"];
     let Collected::Partial { gaps, .. } = users(raw(&cut), 0) else {
         unreachable!("a line is missing");

@@ -1,4 +1,4 @@
-//! What lines of `/proc` say of processes.
+//! Lines of `/proc` as processes.
 
 use super::*;
 use proptest::prelude::*;

@@ -26,7 +26,7 @@ fn asking(sections: &[Section]) -> InventoryRequest {
     }
 }
 
-/// What does not wait for anything.
+/// Polls a future that never waits.
 fn now<T>(future: impl Future<Output = T>) -> T {
     let mut context = Context::from_waker(Waker::noop());
     match pin!(future).poll(&mut context) {
@@ -115,7 +115,7 @@ fn files_without_a_status_are_not_answered() {
 fn what_a_section_has_too_much_of_is_a_gap() {
     let request = asking(&[Section::Users]);
     let alone = "shadowed:a:1:1::/:/bin/sh\n";
-    // Lines that speak of the one after them are no accounts.
+    // Lines about the line after them are not accounts.
     let behind = format!("@home /x\n{alone}");
     for (line, count, seen, missing) in [
         (alone, 2_000, 2_000, 0),

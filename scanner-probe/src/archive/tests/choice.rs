@@ -83,7 +83,7 @@ proptest::proptest! {
         proptest::sample::select(br#"{}[]",:0nul-1e.\u17f layers"#.to_vec()), 0..60
     )) {
         if let Ok(json) = Json::read(&bytes) {
-            // What serde_json takes for JSON, no more and no less.
+            // Exactly what serde_json accepts as JSON.
             assert!(serde_json::from_slice::<Value>(&bytes).is_ok());
             let _ = (json.get("layers").is_ok(), json.text("n").is_ok(), json.list("u").is_ok());
         } else {
@@ -224,7 +224,7 @@ fn an_image_that_a_runtime_may_run_is_never_passed_over() {
         good["platform"] = ours.clone();
     };
     refused(&two(mark, true), "several images");
-    // By its name a program loads what it says is for another machine.
+    // A program loads an image by its name even if its platform is another machine's.
     for name in [
         "org.opencontainers.image.ref.name",
         "io.containerd.image.name",
@@ -244,7 +244,7 @@ fn an_image_that_a_runtime_may_run_is_never_passed_over() {
     for nested in [false, true] {
         assert_eq!(passwd(&two(mark, nested)).as_bytes(), ROOT);
     }
-    // What a name makes an image is one, though its platform is unknown.
+    // A descriptor with a name is an image, even if its platform is unknown.
     let mark = |evil: &mut Value, good: &mut Value| {
         evil["annotations"] = json!({"org.opencontainers.image.ref.name": "app"});
         evil["platform"] = json!({"os": "unknown", "architecture": "unknown"});

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Where runtimes have something else, for layers of which each is a list of files.
+/// Where runtimes differ, for layers that are lists of files.
 fn elsewhere(layers: &[&[File]]) -> Vec<String> {
     let gaps = image(layers).elsewhere();
     let mut paths: Vec<String> = gaps.iter().map(ToString::to_string).collect();

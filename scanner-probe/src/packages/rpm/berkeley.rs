@@ -1,13 +1,12 @@
 //! Values of a hash table of Berkeley DB, as rpm kept its packages until RHEL 8, page by page.
 //!
-//! See `db_page.h` of Berkeley DB 5.3. Own code, since there is no reader in Rust that does without the
-//! whole file in memory.
+//! See `db_page.h` of Berkeley DB 5.3. Own code, because every reader in Rust loads the whole file into memory.
 
 use super::super::database::{Bad, Stop, Take, read};
 use crate::tree::ReadAt;
 
 const MAGIC: u32 = 0x0006_1561;
-/// Pages that are read: 4 GiB of the usual size.
+/// Most pages that are read: 4 GiB of the usual size.
 const MAX_PAGES: u32 = 1 << 20;
 /// Bytes of a page before its items.
 const HEADER: usize = 26;
@@ -20,7 +19,7 @@ const SORTED: u8 = 13;
 const HERE: u8 = 1;
 const ELSEWHERE: u8 = 3;
 
-/// Gives `take` the first `most` bytes of every value but that of key 0, which is rpm's counter.
+/// Passes the first `most` bytes of every value to `take`, except that of key 0, which is rpm's counter.
 pub(super) fn values(file: &dyn ReadAt, most: usize, take: Take<'_>) -> Result<(), Stop> {
     let mut table = Table::open(file)?;
     let (mut page, mut value) = (Vec::new(), Vec::new());
@@ -50,7 +49,7 @@ pub(super) fn values(file: &dyn ReadAt, most: usize, take: Take<'_>) -> Result<(
                     let length = usize::try_from(length).map_err(|_| Bad::Format)?;
                     table.chain(first, length.min(most), &mut value)?;
                 }
-                // Nothing that rpm makes: reported as a package that cannot be read.
+                // rpm makes no such item: it is reported as a package that cannot be read.
                 _ => {}
             }
             take(&value).map_err(Stop::Taker)?;
@@ -64,7 +63,7 @@ struct Table<'a> {
     big_endian: bool,
     page_size: usize,
     pages: u32,
-    /// Pages of values that may still be read: none is part of two.
+    /// Pages of values that may still be read: no page is part of two values.
     left: u32,
     spare: Vec<u8>,
 }

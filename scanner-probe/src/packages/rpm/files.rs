@@ -12,8 +12,8 @@ const STRING_ARRAY: u32 = 8;
 /// Most directories of a header.
 const MAX_DIRS: usize = 65_536;
 
-/// Gives `take` the path of each file that a header names, until it breaks; `None` where it cannot be read to its end. A path
-/// that is longer than the kernel takes is passed over.
+/// Passes the path of each file that a header names to `take`, until it breaks; `None` if the header cannot be read
+/// completely. A path that is longer than the kernel allows is skipped.
 pub(super) fn each(
     header: &[u8],
     take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,

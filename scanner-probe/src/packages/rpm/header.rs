@@ -1,4 +1,4 @@
-//! What every reader of a header of rpm needs.
+//! Common parts of the readers of an rpm header.
 
 /// Most index entries of a header, as in rpm.
 pub(super) const MAX_ENTRIES: usize = 0xffff;

@@ -1,7 +1,7 @@
 //! Blobs of rpm's own database format, as SUSE keeps its packages, one after the other.
 //!
-//! See `lib/backend/ndb/rpmpkg.c` of rpm 4.17: a header, pages of slots, and blobs; all of it little-endian.
-//! A blob's checksum is not looked at, since only its start is read.
+//! See `lib/backend/ndb/rpmpkg.c` of rpm 4.17: a header, pages of slots, and blobs; all of it little-endian. A blob's
+//! checksum is not verified, because only its start is read.
 
 use super::super::database::{Bad, Stop, Take, read};
 use crate::tree::ReadAt;
@@ -15,7 +15,7 @@ const MAX_PAGES: u32 = 2048;
 /// Bytes of a slot, of a blob's header, and the unit in which places are counted.
 const UNIT: usize = 16;
 
-/// Gives `take` the first `most` bytes of every blob.
+/// Passes the first `most` bytes of every blob to `take`.
 pub(super) fn values(file: &dyn ReadAt, most: usize, take: Take<'_>) -> Result<(), Stop> {
     let mut page = [0; PAGE];
     read(file, &mut page, 0)?;

@@ -1,4 +1,4 @@
-//! What is renamed into another directory while it is walked.
+//! Files that are renamed into another directory during a walk.
 
 use super::*;
 
@@ -179,6 +179,6 @@ fn a_directory_of_temporary_files_makes_no_gap() {
         is_done.store(true, Ordering::Relaxed);
         whole
     });
-    // A machine may be too busy for some.
+    // A busy machine may miss some.
     assert!(whole >= 5, "{whole} of 20");
 }

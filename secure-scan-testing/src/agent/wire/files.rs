@@ -1,4 +1,4 @@
-//! Files: a line each, and lines of what is in them.
+//! Files: a line each, and lines about their contents.
 
 use std::io::Write as _;
 

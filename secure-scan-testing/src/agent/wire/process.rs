@@ -8,7 +8,7 @@ use super::mask::mask;
 
 pub(super) fn write_process(process: &Process, out: &mut Vec<u8>) {
     let (pid, uid, gid) = (process.pid, process.uid, process.gid);
-    // The saved one differs from the effective one; where that is not known, there are two numbers alone.
+    // The saved id differs from the effective one; if that is unknown, there are only two numbers.
     let uids = match process.mixed_ids {
         Some(mixed) => format!("{uid}\t{uid}\t{}\t{uid}", uid + i64::from(mixed)),
         None if is_known(process) => format!("{uid}\t{uid}"),
@@ -52,7 +52,8 @@ pub(super) fn write_process(process: &Process, out: &mut Vec<u8>) {
     places(process, out);
 }
 
-/// Whether anything is known of its threads. An agent that says nothing of them leaves ids, capabilities and places open.
+/// Whether anything is known about its threads. An agent that says nothing about them leaves ids, capabilities and places
+/// open.
 const fn is_known(process: &Process) -> bool {
     process.mixed_ids.is_some() || process.raisable.is_some() || process.places_reached.is_some()
 }

@@ -57,7 +57,7 @@ pub(super) fn connection(socket: &SocketConnection) -> String {
     if !socket.inbound {
         return own;
     }
-    // Whoever called found somebody who listens.
+    // An inbound connection needs a listening socket.
     format!(
         "{own}\n{}",
         row(

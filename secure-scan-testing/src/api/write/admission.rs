@@ -1,4 +1,4 @@
-//! Who may not store what: webhooks, and nobody gives rights that he does not have.
+//! Admission: webhooks, and the rule that nobody may give rights that they do not have.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ pub(super) fn admit(
     Ok(())
 }
 
-/// Nobody gives rights that he does not have, unless he may `escalate` or `bind`.
+/// Refuses somebody who gives rights that they do not have, unless they may `escalate` or `bind`.
 pub(super) fn escalates(state: &State, asked: &Asked, object: &Value) -> Result<(), Refusal> {
     let (verb, group) = match asked.kind.kind.as_str() {
         "Role" | "ClusterRole" => ("escalate", "roles"),
