@@ -151,7 +151,7 @@ pub struct FileSelector {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub times: bool,
-    /// Whether links in named paths are followed, within the root. A link that leads nowhere counts as absent.
+    /// Whether a named path that is a link is followed, within the root. A link that leads nowhere counts as absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub follow: bool,
 }
