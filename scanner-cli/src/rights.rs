@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
 use secure_scan::{
-    ScanPlan, Segment,
+    PrepareError, ScanPlan, Segment,
     core::strategy::IMAGE_OF_TARGET,
     plan::PlannedRule,
     rights::{Rights, rights},
@@ -20,7 +20,7 @@ const MISSING: u8 = 1;
 pub(crate) const CODES: &str = "Exit codes:
   0  printed; with --check: you have all rights
   1  with --check: a right is missing
-  2  wrong usage
+  2  wrong usage; with --check also: there is no such namespace
   3  with --check: the server did not answer
   128+n  ended by signal n: 130 by INT, 143 by TERM, 129 by HUP";
 
@@ -324,7 +324,8 @@ async fn check(segment: &Segment, needed: &[RightsIn]) -> Result<u8, Problem> {
         ..
     } in needed
     {
-        let found = rights.check(segment.operator(), home).await?;
+        let found = rights.check(segment.operator(), home).await;
+        let found = found.map_err(PrepareError::from)?;
         let named = found.missing.into_iter();
         missing.extend(named.map(|what| format!("missing in namespace {home}: {what}\n")));
     }

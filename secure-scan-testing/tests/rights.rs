@@ -192,6 +192,17 @@ async fn every_right_of_the_role_is_missed_by_the_scan_and_by_the_check() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_missing_in_no_namespace_that_does_not_exist() {
+    let fake = with(&rights(&[strategy::container()], false)).0;
+    let segment = fake.cluster().expect("a cluster").begin();
+    let needed = rights(&[strategy::container()], false);
+    let error = needed[0].check(segment.operator(), "shpo").await;
+    let error = error.expect_err("a server lists rights in any namespace");
+    assert!(error.to_string().contains("shpo not found"), "{error}");
+    assert!(error.is_unknown_name());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_lists_no_rights_is_asked_for_each_of_them() {
     for (name, strategy) in strategies() {
         for apart in [false, true] {

@@ -2,7 +2,10 @@
 
 use scanner_k8s::Strategy;
 
-pub use scanner_k8s::plan::rights::{Rights, RightsCheck};
+pub use scanner_k8s::plan::{
+    resolve::ResolveError,
+    rights::{Rights, RightsCheck},
+};
 
 /// What an operator needs for scans of all these strategies, of any target and in any mode: in the target's namespace and,
 /// where the scan's identity has a namespace of its own, in that.

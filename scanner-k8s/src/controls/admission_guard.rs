@@ -1,6 +1,6 @@
 //! Admission guard: whether the cluster has it, shown by a call that it alone would refuse.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use scanner_core::{
@@ -17,6 +17,9 @@ use crate::{
     api::call::{CallError, CallErrorKind, ForbiddenBy, call},
     run::scope::ScanScope,
 };
+
+/// In what time an idle API server learns of a binding: an exec before that is refused by RBAC and has to be tried again.
+const LEARNS: Duration = Duration::from_millis(10);
 
 /// The answer to an exec that was not planned.
 type Answer = Result<String, CallError>;
@@ -90,7 +93,10 @@ impl SecurityControl for AdmissionGuard {
     /// The binding was made just before: from now on only the guard would refuse the exec.
     async fn grant(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         let scope = Arc::clone(&self.scope);
-        let first = tokio::spawn(async move { ask(&scope).await });
+        let first = tokio::spawn(async move {
+            tokio::time::sleep(LEARNS).await;
+            ask(&scope).await
+        });
         *self.first.lock().await = Some(first);
         Ok(Evidence::none())
     }

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scanner_core::plan::{Need, PlannedRule};
 
-use super::preflight::{self, FOR_THE_IDENTITY, HERE, need, of_the_target};
-use crate::api::{call::CallError, client::OperatorClient};
+use super::{
+    preflight::{self, FOR_THE_IDENTITY, HERE, need, of_the_target},
+    resolve::{ResolveError, namespace_exists},
+};
+use crate::api::client::OperatorClient;
 
 /// Rights in one namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,17 +53,19 @@ impl Rights {
         all
     }
 
-    /// Asks which of these rights the operator does not have in a namespace, for objects of any name. Makes one call; one more for
+    /// Asks which of these rights the operator does not have in a namespace, for objects of any name. Makes two calls; one more for
     /// each right that is not in a list which the server calls incomplete.
     ///
     /// # Errors
     ///
-    /// Fails when the server does not answer the review.
+    /// Fails when the server does not answer the review, and when it says that there is no such namespace: a server lists rights
+    /// in any.
     pub async fn check(
         &self,
         operator: &OperatorClient,
         namespace: &str,
-    ) -> Result<RightsCheck, CallError> {
+    ) -> Result<RightsCheck, ResolveError> {
+        namespace_exists(operator, namespace).await?;
         let mut allowed = preflight::ask(operator, namespace).await?;
         allowed
             .settle_rules(operator, namespace, &self.rules)

@@ -36,17 +36,17 @@ pub(super) fn taken(name: &[u8], value: &[u8], body: &Body) -> bool {
         Body::Directory(_) => in_order(entries),
         Body::File(_) | Body::Special(_) => in_order(entries) && name == NAMES[0],
     };
-    rest.is_empty() && entries.iter().all(is_read) && (entries.is_empty() || is_set())
+    rest.is_empty() && entries.iter().copied().all(is_read) && (entries.is_empty() || is_set())
 }
 
 /// Whether the kernel knows the tag, and the user or the group that it names.
-fn is_read([tag, high, _, _, number @ ..]: &[u8; ENTRY]) -> bool {
+fn is_read([tag, high, _, _, number @ ..]: [u8; ENTRY]) -> bool {
     let is_known = match tag {
         0x01 | 0x04 | 0x10 | 0x20 => true,
-        0x02 | 0x08 => *number != NOBODY,
+        0x02 | 0x08 => number != NOBODY,
         _ => false,
     };
-    is_known && *high == 0
+    is_known && high == 0
 }
 
 fn in_order(entries: &[[u8; ENTRY]]) -> bool {

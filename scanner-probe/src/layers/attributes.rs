@@ -25,7 +25,7 @@ impl Layers {
             if !(1..=longest_name).contains(&name.len()) || value.len() > longest {
                 return Err(bad("an attribute is longer than Linux allows"));
             }
-            // What ends where its namespace does is no name, see `xattr_resolve_name` in the kernel's `fs/xattr.c`. Of
+            // The kernel refuses a name that ends where its namespace does, see `xattr_resolve_name` in `fs/xattr.c`. Of
             // `user.`, only files and directories have any, and runtimes pass over it elsewhere.
             if name == b"security." || name == b"user." && of_users {
                 return Err(bad("an attribute has no name"));
