@@ -19,8 +19,8 @@ pub(crate) struct CompleteArgs {
     /// level strict do not accept evidence from the image alone.
     #[arg(long, requires = "probe_image")]
     complete_from_image: bool,
-    /// Namespace for the pod of --complete-from-image that reads the target's image, for a target in a namespace that allows no
-    /// pod of root [default: the policy's own, or the target's namespace]
+    /// Namespace for the pod of --complete-from-image that reads the target's image, for a target in a namespace that allows
+    /// no pod that runs as root [default: the policy's own, or the target's namespace]
     ///
     /// Everything that this scan of the image makes is made there, with a lease, a Role and a binding of its own, on the target's
     /// node. Pod Security level baseline is enough. Pull secrets are not copied: a private image needs one there, named by the

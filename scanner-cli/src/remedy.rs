@@ -143,11 +143,11 @@ fn pod_words(remedy: &Remedy) -> String {
              (--pull-secret for secure-scan image)"
         }
         Remedy::UseHelperNamespace => {
-            "read the image in a namespace that allows a pod of root (Pod Security level baseline): --helper-namespace NAMESPACE; \
+            "read the image in a namespace that allows a pod that runs as root (Pod Security level baseline): --helper-namespace NAMESPACE; \
              or scan without --complete-from-image or --as-root, or drift with --as-nobody: what only root may read is then reported as not read"
         }
         Remedy::NameHelperNamespace => {
-            "name with --helper-namespace a namespace that allows a pod of root (Pod Security level baseline), or leave it out; \
+            "name with --helper-namespace a namespace that allows a pod that runs as root (Pod Security level baseline), or leave it out; \
              see: kubectl get namespaces"
         }
         Remedy::AddPullSecret { namespace } => {

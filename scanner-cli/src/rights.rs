@@ -255,7 +255,7 @@ fn needed(
     if helper.is_some() && helper == identity {
         return Err(Problem::usage(
             "the identity namespace cannot be the helper namespace",
-            "name another one, which allows a pod of root (Pod Security level baseline)",
+            "name another one, which allows a pod that runs as root (Pod Security level baseline)",
         ));
     }
     if reads_image && helper.is_none() {

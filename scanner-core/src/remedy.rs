@@ -88,9 +88,9 @@ pub enum Remedy {
     PullProbeImage,
     /// Let the node pull the image that is scanned; a program may take further pull secrets for it.
     PullImage,
-    /// Read the image in another namespace, which allows a pod of root; or without root.
+    /// Read the image in another namespace, which allows a pod that runs as root; or without root.
     UseHelperNamespace,
-    /// Name another namespace for the pod that reads the image: one that is there and allows a pod of root.
+    /// Name another namespace for the pod that reads the image: one that is there and allows a pod that runs as root.
     NameHelperNamespace,
     /// Give the namespace a secret with which its pods may pull the image of the target, or read the image in the target's own.
     AddPullSecret {

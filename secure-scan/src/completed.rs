@@ -62,7 +62,7 @@ impl Scan {
 }
 
 impl CompletedScan {
-    /// Namespace in which the image is read, for a target in a namespace that does not allow a pod of root. The scan of the
+    /// Namespace in which the image is read, for a target in a namespace that does not allow a pod that runs as root. The scan of the
     /// image creates everything there, with a lease, a Role and a binding of its own, and nothing in the target's
     /// namespace. Replaces the policy's. Pull secrets are not copied: a private image needs one there, named by the default
     /// `ServiceAccount`. The target's own namespace counts as none; the identity's namespace is an error of

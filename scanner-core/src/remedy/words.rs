@@ -115,11 +115,11 @@ fn of_scan(remedy: &Remedy) -> &'static str {
                  its pod"
         }
         Remedy::UseHelperNamespace => {
-            "read the image in a helper namespace that allows a pod of root (Pod Security level baseline), or read it as a user of \
+            "read the image in a helper namespace that allows a pod that runs as root (Pod Security level baseline), or read it as a user of \
                  no account"
         }
         Remedy::NameHelperNamespace => {
-            "name another namespace that allows a pod of root (Pod Security level baseline) as the helper namespace, or none"
+            "name another namespace that allows a pod that runs as root (Pod Security level baseline) as the helper namespace, or none"
         }
         Remedy::CheckProbeVersion => "check that the image of the probe is of this version",
         Remedy::SetProbeResources => {

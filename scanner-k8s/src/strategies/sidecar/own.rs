@@ -125,7 +125,7 @@ impl ScanPod {
         changed.map_or(Ok(()), Err)
     }
 
-    /// What to do where the namespace refuses a pod of root: its level may not have been readable when this was planned.
+    /// What to do where the namespace refuses a pod that runs as root: its level may not have been readable when this was planned.
     fn without_root(&self) -> Option<Remedy> {
         if self.parts.copied.is_some() || self.parts.context.uid != 0 {
             return None;
