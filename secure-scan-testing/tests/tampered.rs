@@ -10,6 +10,7 @@ use scanner_core::{
 };
 use secure_scan::{
     Profile, Scan, ScanReport, TargetSelector, Verdict,
+    engines::Inline,
     strategy::{self, Strategy},
 };
 use secure_scan_testing::{FakeCluster, Fault, Target, samples};
@@ -39,7 +40,11 @@ fn fake() -> FakeCluster {
 
 fn template(strategy: impl Into<Strategy>) -> Scan {
     let profile = Profile::shipped("sbom").expect("a profile");
-    Scan::template().engine(profile).strategy(strategy)
+    // In a thread of its own, an engine would work while the paused clock runs ahead.
+    Scan::template()
+        .host(Inline)
+        .engine(profile)
+        .strategy(strategy)
 }
 
 async fn scan(fake: &FakeCluster, template: Scan) -> ScanReport {

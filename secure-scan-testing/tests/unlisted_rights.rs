@@ -1,7 +1,7 @@
 //! An authorizer beside RBAC that lists nothing, as managed clusters have: what it allows to every account is asked for.
 
 use scanner_core::report::{ControlStage, Verdict};
-use secure_scan::{Profile, Scan, ScanReport, TargetSelector, strategy};
+use secure_scan::{Profile, Scan, ScanReport, TargetSelector, engines::Inline, strategy};
 use secure_scan_testing::{FakeCluster, samples};
 use serde_json::{Value, json};
 
@@ -16,7 +16,9 @@ async fn scan(rights: &Value) -> (FakeCluster, ScanReport) {
         .unlisted_rights(rights);
     let cluster = fake.cluster().expect("a cluster");
     let profile = Profile::shipped("sbom").expect("a profile");
+    // In a thread of its own, an engine would work while the paused clock runs ahead.
     let scan = Scan::template()
+        .host(Inline)
         .engine(profile)
         .strategy(strategy::container())
         .identity_namespace("scans");

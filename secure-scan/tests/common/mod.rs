@@ -2,7 +2,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use secure_scan::{Profile, Scan, TargetSelector, strategy};
+use secure_scan::{Profile, Scan, TargetSelector, engines::Inline, strategy};
 use secure_scan_testing::{FakeCluster, samples};
 use serde_json::{Value, json};
 
@@ -24,7 +24,9 @@ pub(crate) static PROFILE: LazyLock<Profile> =
     LazyLock::new(|| Profile::shipped("container-baseline").expect("a profile"));
 
 pub(crate) fn template() -> Scan {
+    // In a thread of its own, an engine would work while the paused clock runs ahead.
     Scan::template()
+        .host(Inline)
         .engine(PROFILE.clone())
         .strategy(strategy::container())
         .lease(Duration::from_mins(2))
