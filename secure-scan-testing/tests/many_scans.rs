@@ -5,7 +5,7 @@ mod load;
 
 use std::time::Duration;
 
-use load::{AT_ONCE, Load, Taken};
+use load::{Load, Taken};
 
 /// Longer than anything that a scan leaves for a while, such as a connection: by the clock of the test it takes no time.
 const LATER: Duration = Duration::from_mins(30);
@@ -34,8 +34,6 @@ async fn hundreds_of_scans_of_one_cluster_take_no_more_memory_and_tasks_than_som
         last.memory < first.memory + first.memory / 2,
         "{first:?} became {last:?}"
     );
-    assert!(
-        last.tasks <= first.tasks + AT_ONCE,
-        "{first:?} became {last:?}"
-    );
+    // A task that each scan left would be 150 more. How many connections are just ending differs by some dozens.
+    assert!(last.tasks <= first.tasks + 100, "{first:?} became {last:?}");
 }
