@@ -179,7 +179,7 @@ where
                 match list
                     .items
                     .into_iter()
-                    .find(|object| object.name_any() == name)
+                    .find(|object| object.name_any() == name && object.uid() == self.last.uid())
                 {
                     Some(object) => self.see(object),
                     None => self.gone = true,
@@ -330,6 +330,12 @@ mod tests {
         assert_eq!(watched.until(SOON, started).await.expect("watch"), Some(8));
         assert_eq!(versions(&asked), ["5", "&fieldSelector=metadata.name%3Da"]);
         assert!(!watched.relabelled);
+        // Another object took the name meanwhile.
+        let other = now.replace(r#"{"name": "a","#, r#"{"name": "a", "uid": "other","#);
+        let (api, _) = server(&[old, &other]);
+        let mut watched = Watched::new(api, "watch", job());
+        assert_eq!(watched.until(SOON, started).await.expect("watch"), None);
+        assert!(watched.gone);
     }
 
     #[tokio::test(start_paused = true)]
