@@ -53,7 +53,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if grown > MOST {
         return Err(format!("the memory grew {grown:.2}x (goal: at most {MOST}x)").into());
     }
-    if last.tasks > first.tasks + AT_ONCE {
+    // A task that each scan left would be thousands more; how many connections are just ending differs by some dozens.
+    if last.tasks > first.tasks + 4 * AT_ONCE {
         let (from, to) = (first.tasks, last.tasks);
         return Err(format!("{from} tasks became {to}").into());
     }
