@@ -219,7 +219,7 @@ struct Apart {
 }
 
 impl Apart {
-    /// The namespaces that the flags name, and otherwise the policy.
+    /// Takes each namespace from its flag, or from the policy if the flag is missing.
     ///
     /// # Errors
     ///

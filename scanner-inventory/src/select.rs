@@ -106,8 +106,8 @@ impl Inventory {
             .collect()
     }
 
-    /// How completely the files were collected for these selections alone: gaps in other files, or in what they do not ask
-    /// for, do not count.
+    /// Coverage of the files that these selections cover. Gaps in other files, or in attributes that the selections do not
+    /// request, do not count.
     pub fn coverage_of(&self, selectors: &[FileSelector]) -> Coverage {
         let Coverage::Partial { gaps } = self.files.coverage() else {
             return self.files.coverage();

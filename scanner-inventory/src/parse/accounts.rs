@@ -284,7 +284,7 @@ fn group(line: &[u8], libc: Libc) -> Line<Group> {
     )
 }
 
-/// Programs differ in what else a line must have: every line with a password counts.
+/// Programs disagree on which other fields a line needs, so every line with a password field counts.
 fn shadow_entry(line: &[u8]) -> Line<ShadowEntry> {
     let line = match fields(line) {
         Ok(line) => line,

@@ -1,5 +1,5 @@
-//! What the threads of a process add to it. The kernel decides by the ids, rights and places of each thread, and
-//! `/proc/PID/status` has only those of the first one.
+//! Adds to a process the ids, capabilities and namespaces of its other threads. The kernel checks those of each thread, and
+//! `/proc/PID/status` shows only the first thread's.
 
 use std::collections::BTreeSet;
 

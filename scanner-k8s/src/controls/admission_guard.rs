@@ -18,7 +18,7 @@ use crate::{
     run::scope::ScanScope,
 };
 
-/// In what time an idle API server learns of a binding: an exec before that is refused by RBAC and has to be tried again.
+/// How long an idle API server takes to apply a new binding. RBAC refuses an exec before that, and the trial must be repeated.
 const LEARNS: Duration = Duration::from_millis(10);
 
 /// The answer to an exec that was not planned.

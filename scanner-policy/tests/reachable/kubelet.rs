@@ -181,4 +181,28 @@ fn a_volume_is_known_where_the_runtime_followed_the_usual_link() {
         let found = reporting(&inventory, &directory, &today());
         assert_eq!(found.is_empty(), is_its, "{planned} {shown}");
     }
+    // A volume below the same link, which another container writes, is another one.
+    let cache = VolumeMountFacts {
+        path: "/var/run/app".into(),
+        kind: "emptyDir".into(),
+        volume: "cache".into(),
+        ..VolumeMountFacts::default()
+    };
+    let (planned, shown) = (("/var/run/tls", "secret"), ("/run/tls", "tmpfs", "ro"));
+    let mut beside = with_volume(planned, shown, std::slice::from_ref(&cache));
+    let Collected::Complete { data: pod } = &mut beside.pod else {
+        unreachable!("complete");
+    };
+    pod.containers[0].mounts.push(cache);
+    let Collected::Complete { data: mounts } = &mut beside.mounts else {
+        unreachable!("complete");
+    };
+    mounts.push(Mount {
+        target: "/run/app".into(),
+        fstype: "ext4".into(),
+        options: vec!["rw".into()],
+        ..Mount::default()
+    });
+    let directory = format!("/run/tls/{FOLDER}");
+    assert_eq!(reporting(&beside, &directory, &today()), [""; 0]);
 }

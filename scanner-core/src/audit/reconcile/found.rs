@@ -1,11 +1,11 @@
-//! What the comparison of two logs found.
+//! The result of comparing a scan's log with the API server's.
 
 use super::alarm::{Alarm, AlarmKind};
 
 /// Alarms that are kept; more are counted.
 const MAX_ALARMS: usize = 1000;
 
-/// What the comparison of the two logs found.
+/// The result of comparing a scan's log with the API server's.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reconciliation {

@@ -54,7 +54,7 @@ pub(super) async fn open<S: Duplex + 'static>(
     })
 }
 
-/// What an error of the library means, by its words: the library has no type for its errors.
+/// Classifies an error of the library by its text, because the library has no error type.
 fn failed(why: &str, proxy: &Proxy, sent: bool, server: &Uri) -> WayError {
     let proxy = proxy.to_string();
     if why.contains("authentication") || why.contains("credentials") {

@@ -153,8 +153,8 @@ enum Ended {
     Unwritten,
 }
 
-/// Copies until `from` ends or fails, and then ends `to`. Once `to` accepts no more, the rest of `from` is read and
-/// discarded if `discards` is set; otherwise the copy ends there.
+/// Copies until `from` ends or fails, and then ends `to`. If `to` stops accepting data, the copy ends, or, with
+/// `discards`, reads the rest of `from` and throws it away.
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
