@@ -31,6 +31,30 @@ pub fn visible(text: &str, limit: usize) -> String {
     out
 }
 
+/// Returns the same, but of text that is longer it keeps the beginning and the end, half of `limit` each.
+///
+/// For the words of a server or a node: an error that wraps others says last what went wrong.
+///
+/// ```
+/// use scanner_inventory::escape::visible_ends;
+/// assert_eq!(visible_ends("pull: resolve: 401 Unauthorized", 24), "pull: resolv…Unauthorized");
+/// assert_eq!(visible_ends("a\x1bb", 80), "a\\u{1b}b");
+/// ```
+pub fn visible_ends(text: &str, limit: usize) -> String {
+    let (first, last) = (limit - limit / 2, limit / 2);
+    let head = text.char_indices().nth(first).map(|(end, _)| end);
+    let tail = last.checked_sub(1).map_or(Some(text.len()), |back| {
+        text.char_indices().nth_back(back).map(|(start, _)| start)
+    });
+    match head.zip(tail) {
+        Some((head, tail)) if head < tail => {
+            let shown = format!("{}…{}", &text[..head], &text[tail..]);
+            escaped(&shown, |_| false)
+        }
+        _ => escaped(text, |_| false),
+    }
+}
+
 /// Returns text of several lines with everything that [`visible`] escapes made visible, but for the ends of its lines.
 ///
 /// ```
@@ -91,6 +115,21 @@ mod tests {
         #[test]
         fn nothing_hazardous_passes(text in any::<String>()) {
             prop_assert!(!visible(&text, 1000).chars().any(is_hazardous));
+            prop_assert!(!visible_ends(&text, 8).chars().any(is_hazardous));
+        }
+
+        #[test]
+        fn both_ends_of_longer_text_are_kept_and_shorter_text_is_whole(text in "[a-zäß€😀]{0,12}", limit in 0_usize..14) {
+            let shown = visible_ends(&text, limit);
+            let all: Vec<char> = text.chars().collect();
+            let wanted: String = if all.len() <= limit {
+                text.clone()
+            } else {
+                let (first, last) = (limit - limit / 2, limit / 2);
+                let tail = &all[all.len() - last..];
+                all[..first].iter().chain(['…'].iter()).chain(tail).collect()
+            };
+            prop_assert_eq!(shown, wanted);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scanner_core::{ControlError, FailureKind, RefusedBy, Remedy, escape::visible};
+use scanner_core::{ControlError, FailureKind, RefusedBy, Remedy, escape::visible_ends};
 
 use super::{
     admission::{AdmissionRefusal, refusal},
@@ -144,7 +144,7 @@ impl CallError {
                 .and_then(WayError::advice)
                 .or(plugin.map(PluginError::advice)),
             is_transient: is_transient(kind),
-            cause: Cause::Answer(visible(&text, 600)),
+            cause: Cause::Answer(visible_ends(&text, 600)),
         }
     }
 

@@ -16,7 +16,7 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use kube::client::Body;
 use scanner_core::{
     audit::{Answer, AuditLog, Call, Entry, Identity, sha256},
-    escape::visible,
+    escape::visible_ends,
 };
 use tower::{Layer, Service};
 use uuid::Uuid;
@@ -118,7 +118,7 @@ impl Pending {
                 let echoed = echo.is_some_and(|echo| echo.as_bytes() == id.as_bytes());
                 (Some(answer.status().as_u16()), echoed, None)
             }
-            Err(error) => (None, false, Some(visible(&error.to_string(), 300))),
+            Err(error) => (None, false, Some(visible_ends(&error.to_string(), 300))),
         };
         self.log.record(Entry::Answer(Answer {
             id,

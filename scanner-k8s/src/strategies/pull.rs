@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::{ResourceExt as _, api::ListParams};
-use scanner_core::{Remedy, escape::visible};
+use scanner_core::{Remedy, escape::visible_ends};
 
 use crate::{
     api::call::{CallError, call},
@@ -95,9 +95,10 @@ fn why(message: &str, probe: &str) -> Diagnosis {
         Remedy::PullImage
     };
     Diagnosis::not_started(
-        format!("the node reports: {}", visible(message, 600)),
+        format!("the node reports: {}", visible_ends(message, 600)),
         remedy,
     )
+    .with_words(message)
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub(crate) struct Diagnosis {
     pub(crate) remedy: Remedy,
     /// What kind of failure of the scan it is.
     pub(crate) kind: FailureKind,
+    /// All words of the node: a decision is made by these, and never by what a message shows of them.
+    pub(crate) words: String,
 }
 
 impl Diagnosis {
@@ -21,7 +23,14 @@ impl Diagnosis {
             message: message.into(),
             remedy,
             kind: FailureKind::NotStarted,
+            words: String::new(),
         }
+    }
+
+    /// The same, with the words of the node that explain it.
+    pub(crate) fn with_words(mut self, words: &str) -> Self {
+        words.clone_into(&mut self.words);
+        self
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads the last frame of an exec: how the command ended.
 
-use scanner_core::escape::visible;
+use scanner_core::escape::visible_ends;
 use serde::Deserialize;
 
 use super::error::ExecError;
@@ -48,7 +48,7 @@ pub(super) fn evaluate(frame: &[u8], stderr: &[u8]) -> Result<(), ExecError> {
     let message = status.message.as_deref();
     let message = message.unwrap_or("the status cannot be read");
     let stderr = String::from_utf8_lossy(stderr);
-    let (server, stderr) = (visible(message, 600), visible(stderr.trim(), 600));
+    let (server, stderr) = (visible_ends(message, 600), visible_ends(stderr.trim(), 600));
     Err(if names_no_shell(message) {
         ExecError::NoShell { server, stderr }
     } else {

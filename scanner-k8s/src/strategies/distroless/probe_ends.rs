@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStateWaiting, Pod};
 use scanner_core::{
     ControlError, Evidence, FailureKind, OpenContext, Remedy, SecurityControl, StrategyError,
     control::{ControlScope, ReleaseError, VerifyError},
-    escape::visible,
+    escape::{visible, visible_ends},
     plan::PlannedControl,
 };
 use tokio::time::Instant;
@@ -129,7 +129,7 @@ pub(super) async fn running(
     let (reason, remedy) = match seen {
         Some(Ok(())) => return Ok(()),
         Some(Err((reason, message))) => (
-            visible(&format!("{reason}: {message}"), 400),
+            visible_ends(&format!("{reason}: {message}"), 600),
             probe_remedy(&reason),
         ),
         None => (
@@ -209,7 +209,7 @@ impl SecurityControl for ProbeEnds {
             ])),
             End::Stuck(reason, message) => Err(ControlError::new(format!(
                 "ephemeral container {name} never started, and the node keeps trying: {}",
-                visible(&format!("{reason}: {message}"), 300)
+                visible_ends(&format!("{reason}: {message}"), 600)
             ))
             .with_remedy(Remedy::advice(
                 "delete the pod, or let it be: a probe that starts later ends after 30 s",

@@ -1,7 +1,10 @@
 //! Why the scan's own pod is refused or does not start, and what to do about it.
 
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
-use scanner_core::{ControlError, Remedy, escape::visible};
+use scanner_core::{
+    ControlError, Remedy,
+    escape::{visible, visible_ends},
+};
 
 use super::spec;
 use crate::{
@@ -43,7 +46,7 @@ pub(super) fn of(pod: &Pod, target: Option<&str>) -> Option<Diagnosis> {
         let why = status.message.as_deref().or(status.reason.as_deref());
         let why = why.unwrap_or("its barrier was not opened in time");
         return Some(Diagnosis::not_started(
-            format!("the pod failed: {}", visible(why, 300)),
+            format!("the pod failed: {}", visible_ends(why, 300)),
             Remedy::ReadEventsOrRaiseLease,
         ));
     }
@@ -68,14 +71,12 @@ fn stuck(name: &str, state: &ContainerState) -> Option<Diagnosis> {
         _ => Remedy::PullImage,
     };
     let message = waiting.message.as_deref().unwrap_or_default();
-    Some(Diagnosis::not_started(
-        format!(
-            "container {} does not start: {reason}: {}",
-            visible(name, 80),
-            visible(message, 400)
-        ),
-        remedy,
-    ))
+    let why = format!(
+        "container {} does not start: {reason}: {}",
+        visible(name, 80),
+        visible_ends(message, 600)
+    );
+    Some(Diagnosis::not_started(why, remedy).with_words(message))
 }
 
 /// Why the clone does not run any more.
@@ -83,7 +84,7 @@ fn ended(state: &ContainerState) -> Option<Diagnosis> {
     let ended = state.terminated.as_ref()?;
     let reason = ended.reason.as_deref().unwrap_or("ended");
     let message = ended.message.as_deref().filter(|m| !m.trim().is_empty());
-    let message = message.map_or_else(String::new, |m| format!(": {}", visible(m, 300)));
+    let message = message.map_or_else(String::new, |m| format!(": {}", visible_ends(m, 300)));
     Some(Diagnosis::not_started(
         format!(
             "the clone, isolated and without its volumes and Secrets, ended right after its start: {}, code {}{message}",
@@ -117,8 +118,10 @@ mod tests {
 
     #[test]
     fn a_container_that_waiting_does_not_start_has_a_remedy() {
+        // A node wraps the reason in the names of the image.
+        let why = format!("{}: 401 Unauthorized", "pull: ".repeat(200));
         let pod = |name: &str, reason: &str| -> Pod {
-            let state = serde_json::json!({"waiting": {"reason": reason, "message": "why"}});
+            let state = serde_json::json!({"waiting": {"reason": reason, "message": why}});
             serde_json::from_value(
                 serde_json::json!({"status": {"containerStatuses": [{
                     "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state,
@@ -127,6 +130,10 @@ mod tests {
             .unwrap()
         };
         let remedy = |name: &str, reason: &str| of(&pod(name, reason), None).map(|d| d.remedy);
+        let shown = of(&pod("web", "ErrImagePull"), None).unwrap();
+        assert!(shown.message.ends_with(": 401 Unauthorized"), "{shown:?}");
+        assert!(shown.message.len() < 800, "{shown:?}");
+        assert_eq!(shown.words, why);
         assert_eq!(remedy("web", "ErrImagePull"), Some(Remedy::PullImage));
         assert_eq!(
             remedy("a-barrier", "ErrImagePull"),

@@ -136,14 +136,16 @@ async fn has_none(operator: &OperatorClient, namespace: &str) -> bool {
 /// with which it was pulled.
 pub(super) fn of_pull(mut diagnosis: Diagnosis, image: &Target) -> Diagnosis {
     let named = [&image.image, &image.image_id];
-    let said = named
-        .iter()
-        .filter(|name| !name.is_empty())
-        .fold(diagnosis.message.clone(), |said, name| {
-            said.replace(name.as_str(), "")
-        });
-    let said = said.to_lowercase();
-    let refused = NO_CREDENTIALS.iter().any(|word| said.contains(word));
+    let named = named.into_iter().filter(|name| !name.is_empty());
+    let said = named.fold(diagnosis.words.clone(), |said, name| {
+        said.replace(name.as_str(), "")
+    });
+    // Addresses hold the image's name, too.
+    let mut said = said.split_whitespace().filter(|word| !word.contains('/'));
+    let refused = said.any(|said| {
+        let said = said.to_lowercase();
+        NO_CREDENTIALS.iter().any(|word| said.contains(word))
+    });
     if diagnosis.remedy == Remedy::PullImage && refused {
         let namespace = &image.namespace;
         diagnosis.message = format!(
@@ -159,6 +161,8 @@ pub(super) fn of_pull(mut diagnosis: Diagnosis, image: &Target) -> Diagnosis {
 
 #[cfg(test)]
 mod tests {
+    use scanner_core::escape::visible_ends;
+
     use super::*;
     use crate::pod::testing::target;
 
@@ -168,7 +172,8 @@ mod tests {
         image.image = "denied.example/credentials/web:1".into();
         image.image_id = format!("denied.example/credentials/web@sha256:{}", "4".repeat(64));
         let of = |message: String, remedy| {
-            let diagnosis = of_pull(Diagnosis::not_started(message, remedy), &image);
+            let diagnosis = Diagnosis::not_started(visible_ends(&message, 600), remedy);
+            let diagnosis = of_pull(diagnosis.with_words(&message), &image);
             (diagnosis.message, diagnosis.remedy)
         };
         let failed = |why: &str| format!("Failed to pull image \"{}\": {why}", image.image_id);
@@ -180,16 +185,26 @@ mod tests {
             "pull access denied, repository does not exist or may require authorization",
             "failed to fetch anonymous token: unexpected status: 403 Forbidden",
             "no basic auth credentials",
+            // What a message does not show counts, too.
+            &format!(
+                "x: {}: access denied: {}",
+                "x: ".repeat(400),
+                "x: ".repeat(400)
+            ),
         ] {
             let (message, remedy) = of(failed(why), Remedy::PullImage);
             assert_eq!(remedy, add, "{why}");
             assert!(message.contains("is private"), "{message}");
             assert!(message.contains("helper namespace helpers"), "{message}");
-            assert!(message.contains(why), "{message}");
+            assert!(message.contains(why) || why.len() > 600, "{message}");
         }
         // Neither a name of an image nor a missing probe speaks of credentials.
         for (why, remedy) in [
             ("dial tcp: no such host", Remedy::PullImage),
+            (
+                "status from HEAD request to https://denied.example/v2/credentials/web: 404 Not Found",
+                Remedy::PullImage,
+            ),
             ("401 Unauthorized", Remedy::PullProbeImage),
         ] {
             let said = failed(why);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use scanner_core::{
-    ControlError, FailureKind, Remedy, SecurityControl as _, control::ControlScope, escape::visible,
+    ControlError, FailureKind, Remedy, SecurityControl as _,
+    control::ControlScope,
+    escape::{visible, visible_ends},
 };
 use tokio::time::Instant;
 
@@ -95,7 +97,7 @@ impl ImageTrial {
         let node = visible(&self.scope.plan().target.node, 253);
         ControlError::new(format!(
             "the image of the probe, {image}, does not start on node {node}: {}; nothing was added to the target's pod",
-            visible(why, 700)
+            visible_ends(why, 700)
         ))
         .with_kind(FailureKind::NotStarted)
         .with_remedy(remedy)
