@@ -230,6 +230,36 @@ async fn an_object_of_a_control_that_somebody_else_deletes_is_gone_by_an_unknown
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_controller_that_puts_right_what_admission_made_otherwise_is_no_alert() {
+    let stranger = json!({"apiVersion": "v1", "kind": "Namespace", "name": "x", "uid": "x"});
+    for (kind, resource) in [
+        ("ServiceAccount", "serviceaccounts"),
+        ("ConfigMap", "configmaps"),
+    ] {
+        let stranger = stranger.clone();
+        // As the garbage collector removes an owner that does not exist.
+        let meanwhile = Fault::on("delete", resource).nth(1).doing(move |fake| {
+            edit(fake, kind, |object| {
+                let owners = object["metadata"]["ownerReferences"].as_array_mut();
+                owners.expect("owners").retain(|owner| owner["uid"] != "x");
+            });
+        });
+        let fake = fake().fault(meanwhile).admission(move |_, object| {
+            if object["kind"] == kind {
+                let owners = object["metadata"]["ownerReferences"].as_array_mut();
+                owners.expect("owners").push(stranger.clone());
+            }
+            Ok(())
+        });
+        let report = scan(&fake, template(strategy::container()).control(Marker)).await;
+        assert_eq!(report.verdict, Verdict::Failed, "{kind}");
+        assert_eq!(alerts(&report), Vec::<&str>::new(), "{kind}");
+        let failure = report.failure.expect("a failure").message.to_string();
+        assert!(failure.contains("came with other owners"), "{failure}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_object_that_was_there_before_the_scan_is_somebody_elses_and_a_later_one_may_be_its_own()
 {
     let beside = async |created: Option<&str>| {

@@ -250,6 +250,18 @@ impl Ledger {
         }
     }
 
+    /// Records that the cluster made it otherwise than the scan asked for: the scan fails for that, and a controller may put
+    /// it right, as the garbage collector removes an owner that does not exist.
+    pub(crate) fn note_otherwise(&self, kind: &str, name: &str) {
+        let mut state = self.state();
+        let mut made = state.made.iter_mut();
+        if let Some(made) =
+            made.find(|made| (made.kind.as_str(), made.name.as_str()) == (kind, name))
+        {
+            made.came_otherwise = true;
+        }
+    }
+
     /// Records that the lease must not be released: what it owns stays until the lease ends.
     pub(crate) fn keep_lease(&self) {
         self.keep_lease.store(true, Ordering::Relaxed);

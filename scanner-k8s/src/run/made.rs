@@ -35,6 +35,8 @@ pub struct Made {
     pub(super) records: Vec<ManagedFieldsEntry>,
     /// The object without its metadata and status.
     pub(super) content: Value,
+    /// Whether it came with other owners or labels than the scan asked for, so that nobody knows what it should say.
+    pub(super) came_otherwise: bool,
 }
 
 impl Made {
@@ -52,7 +54,13 @@ impl Made {
             generation: made.meta().generation,
             records: made.managed_fields().to_vec(),
             content: content(made),
+            came_otherwise: false,
         }
+    }
+
+    /// The version in which it must be when it is deleted, if what it says is compared.
+    pub(crate) fn compared_version(&self) -> Option<String> {
+        (!self.came_otherwise).then(|| self.version.clone())
     }
 
     /// Version as the scan last saw it.

@@ -65,6 +65,7 @@ impl ScanScope {
         })?;
         let made = made.map_err(CallError::of_control)?;
         if made.labels().get(SCAN_LABEL).map(String::as_str) != Some(self.plan().scan_id.as_str()) {
+            self.ledger().note_otherwise(&kind, &name);
             return Err(
                 ControlError::new(format!("{kind} {name} came without the scan's label"))
                     .with_remedy(Remedy::advice(
@@ -74,6 +75,7 @@ impl ScanScope {
         }
         // An owner that was added would keep the object when the lease is gone.
         if !asked.iter().map(String::as_str).eq(owners(&made)) {
+            self.ledger().note_otherwise(&kind, &name);
             return Err(ControlError::new(format!(
                 "{kind} {name} came with other owners than asked for: the lease would not remove it"
             ))

@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use super::{
     ledger::{Ledger, Scope},
+    made::Made,
     objects::{changed, removed},
     scope::ScanScope,
 };
@@ -169,6 +170,7 @@ impl ScopeObjects for Objects {
         let made = made.map_err(CallError::of_control)?;
         let owned = made.owner_references().iter().map(|owner| &owner.uid);
         if !owned.eq([&self.scope.lease_uid()?]) {
+            self.scope.ledger().note_otherwise(&kind, &name);
             let remedy =
                 Remedy::advice("an admission policy changes owners; exempt what secure-scan makes");
             return Err(ControlError::new(format!(
@@ -178,6 +180,7 @@ impl ScopeObjects for Objects {
         }
         let label = made.labels().get(SCAN_LABEL).map(String::as_str);
         if label != Some(self.scope.plan().scan_id.as_str()) {
+            self.scope.ledger().note_otherwise(&kind, &name);
             let remedy = Remedy::advice(
                 "an admission webhook removes labels; exempt what secure-scan makes",
             );
@@ -213,7 +216,7 @@ impl ScopeObjects for Objects {
         let (kind, name) = (&object.kind, &object.name);
         let made = ledger.made_of(kind, name);
         let made = made.filter(|made| made.uid == object.uid);
-        let version = made.as_ref().map(|made| made.version().to_owned());
+        let version = made.as_ref().and_then(Made::compared_version);
         let mut deleted = delete_exactly(&api, object, version).await;
         let changed = |error: &CallError| error.kind() == CallErrorKind::Conflict;
         if let Some(made) = made.filter(|_| deleted.as_ref().is_err_and(changed)) {

@@ -31,9 +31,10 @@ impl ScanScope {
             return self.delete_unknown::<K>(name).await;
         };
         // Deleted only in the version that the scan knows: if somebody changed it since, it is looked at first.
-        let version = changed::is_compared(&kind).then(|| made.version().to_owned());
+        let compared = changed::is_compared(&kind);
+        let version = made.compared_version().filter(|_| compared);
         match self.delete_exactly::<K>(name, &made.uid, version).await {
-            Err(error) if error.kind() == CallErrorKind::Conflict => {
+            Err(error) if error.kind() == CallErrorKind::Conflict && !made.came_otherwise => {
                 self.delete_changed::<K>(&made).await
             }
             deleted => self.note_deletion(&kind, name, deleted),
