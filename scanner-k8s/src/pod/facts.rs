@@ -314,6 +314,26 @@ mod tests {
     }
 
     #[test]
+    fn a_volume_that_is_read_only_forces_its_mounts_to_be() {
+        let pod = json!({
+            "volumes": [
+                {"name": "keys", "csi": {"driver": "d", "readOnly": true}},
+                {"name": "claim", "persistentVolumeClaim": {"claimName": "c", "readOnly": true}},
+                {"name": "free", "csi": {"driver": "d"}},
+            ],
+        });
+        let container = json!({"name": "c", "volumeMounts": [
+            {"name": "keys", "mountPath": "/keys"},
+            {"name": "claim", "mountPath": "/claim", "readOnly": false},
+            {"name": "free", "mountPath": "/free"},
+            {"name": "free", "mountPath": "/own", "readOnly": true},
+        ]});
+        let found = facts(&pod, &container);
+        let mounts = found.containers[0].mounts.iter().map(|m| m.read_only);
+        assert_eq!(mounts.collect::<Vec<_>>(), [true, true, false, true]);
+    }
+
+    #[test]
     fn the_modes_of_secrets_are_those_of_each_file_also_in_projections() {
         let key = |mode: Option<i64>| json!({"key": "k", "path": "k", "mode": mode});
         let pod = json!({"volumes": [

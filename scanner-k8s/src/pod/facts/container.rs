@@ -24,7 +24,12 @@ pub(super) fn all(pod: &Pod, target: &str) -> Vec<ContainerFacts> {
         let value = serde_json::to_value(c).ok()?;
         Some(("ephemeral", serde_json::from_value(value).ok()?))
     });
-    let volumes: Vec<VolumeFacts> = spec.volumes.iter().flatten().map(volume).collect();
+    let volumes: Vec<(VolumeFacts, bool)> = spec
+        .volumes
+        .iter()
+        .flatten()
+        .map(|one| (volume(one), forces_read_only(one)))
+        .collect();
     let shared = spec.security_context.unwrap_or_default();
     let containers = init.chain(main).chain(ephemeral);
     containers
@@ -40,7 +45,12 @@ pub(super) fn all(pod: &Pod, target: &str) -> Vec<ContainerFacts> {
         .collect()
 }
 
-fn of(c: &Container, shared: &PodSecurityContext, volumes: &[VolumeFacts]) -> ContainerFacts {
+/// Facts of a container; `volumes` are those of the pod, with whether each forces its mounts to be read-only.
+fn of(
+    c: &Container,
+    shared: &PodSecurityContext,
+    volumes: &[(VolumeFacts, bool)],
+) -> ContainerFacts {
     let own = c.security_context.clone().unwrap_or_default();
     let image = c.image.clone().unwrap_or_default();
     let (registry, tag, digest) = parts(&image);
@@ -181,13 +191,14 @@ fn probe_hosts(c: &Container) -> Vec<String> {
     probes.chain(hooks).filter(|h| !h.is_empty()).collect()
 }
 
-fn mount(m: &VolumeMount, volumes: &[VolumeFacts]) -> VolumeMountFacts {
-    let volume = volumes.iter().find(|v| v.name == m.name);
+fn mount(m: &VolumeMount, volumes: &[(VolumeFacts, bool)]) -> VolumeMountFacts {
+    let volume = volumes.iter().find(|(v, _)| v.name == m.name);
+    let is_forced = volume.is_some_and(|(_, is_forced)| *is_forced);
     VolumeMountFacts {
         path: m.mount_path.clone(),
         volume: m.name.clone(),
-        kind: volume.map(|v| v.kind.clone()).unwrap_or_default(),
-        read_only: m.read_only.unwrap_or_default(),
+        kind: volume.map(|(v, _)| v.kind.clone()).unwrap_or_default(),
+        read_only: m.read_only.unwrap_or_default() || is_forced,
         propagation: m.mount_propagation.clone().unwrap_or_else(|| "None".into()),
         sub_path: m
             .sub_path
@@ -249,6 +260,14 @@ pub(super) fn tokens(volume: &Volume) -> impl Iterator<Item = &ServiceAccountTok
     let projected = volume.projected.iter();
     let sources = projected.flat_map(|projected| projected.sources.iter().flatten());
     sources.filter_map(|source| source.service_account_token.as_ref())
+}
+
+/// Whether the volume itself is read-only, which makes each mount of it read-only whatever the mount says: `makeMounts` of
+/// the kubelet. Such a field have claims, `csi` volumes and network disks.
+fn forces_read_only(volume: &Volume) -> bool {
+    let fields = serde_json::to_value(volume).unwrap_or_default();
+    let sources = fields.as_object().into_iter().flat_map(|all| all.values());
+    sources.into_iter().any(|source| source["readOnly"] == true)
 }
 
 /// Facts of one volume. Its type is the one field that it has beside its name.
