@@ -2,6 +2,8 @@
 
 #![expect(clippy::panic, reason = "a helper of a test fails the test")]
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use scanner_core::{
     ControlScope, Evidence, SecurityControl,
@@ -13,7 +15,7 @@ use secure_scan::{
     engines::Inline,
     strategy::{self, Strategy},
 };
-use secure_scan_testing::{FakeCluster, Fault, Target, samples};
+use secure_scan_testing::{FakeCluster, Fault, Script, Target, samples};
 use serde_json::{Value, json};
 
 /// What somebody does to an object.
@@ -227,6 +229,26 @@ async fn an_object_of_a_control_that_somebody_else_deletes_is_gone_by_an_unknown
     })
     .await;
     assert_eq!(alerts(&report), ["lease-disarmed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_ended_and_is_being_deleted_is_no_alert_and_an_earlier_deletion_is() {
+    for (silence, verdict) in [
+        (Duration::ZERO, Verdict::SecurityAlert),
+        (Duration::from_secs(29), Verdict::Failed),
+    ] {
+        // As the cluster deletes a Job whose time is over: it stays until what it owns is gone.
+        let deletes = Fault::on("delete", "jobs").nth(1).doing(|fake| {
+            edit(fake, "Job", |job| {
+                job["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            });
+        });
+        let agent = Script::new().wait(silence).exit(1);
+        let fake = fake().answers(agent).fault(deletes);
+        let template = template(strategy::container()).lease(Duration::from_secs(30));
+        let report = scan(&fake, template).await;
+        assert_eq!(report.verdict, verdict, "{:?}", report.alerts);
+    }
 }
 
 #[tokio::test(start_paused = true)]

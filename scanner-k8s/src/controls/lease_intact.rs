@@ -26,8 +26,6 @@ use crate::{
 
 /// Pause before a watch that the server refused is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A lease that ends this long before its deadline was not ended by it.
-const MARGIN: Duration = Duration::from_secs(2);
 
 pub(super) struct LeaseIntact {
     scope: Arc<ScanScope>,
@@ -112,9 +110,7 @@ async fn watch_lease(scope: &ScanScope, mut watch: Watched<Job>) {
         if watch.changed().await.is_err() {
             tokio::time::sleep(PAUSE).await;
         }
-        let lease = Duration::from_secs(scope.plan().lease_seconds.into());
-        let expired = scope.started().elapsed() + MARGIN >= lease;
-        if expired {
+        if scope.lease_is_over() {
             return;
         }
         // The scan deletes its lease in the version that it knows, so that the deletion notices other changes too.

@@ -21,6 +21,9 @@ use crate::{
     pod::snapshot::PodSnapshot,
 };
 
+/// A lease that ends this long before its deadline was not ended by it.
+const MARGIN: Duration = Duration::from_secs(2);
+
 /// One scan. Only the records of its parts change: the [`Ledger`] records the objects, the [`Credential`] the token and its
 /// end, and the `TargetWatch` the state of the pod.
 pub struct ScanScope {
@@ -119,6 +122,12 @@ impl ScanScope {
     /// Notes that the lease is about to be made: from now on its time runs.
     pub(crate) fn note_started(&self) {
         *self.started.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Whether its lease may have ended by itself.
+    pub(crate) fn lease_is_over(&self) -> bool {
+        let lease = Duration::from_secs(self.plan.lease_seconds.into());
+        self.started().elapsed() + MARGIN >= lease
     }
 
     /// The limits of its agent.
