@@ -168,7 +168,7 @@ pub async fn trial(
     let mut rules = rules(target, &home, &account);
     rules.extend([may_run(target, &command), may_add(target, &probe)]);
     let mut plan = ScanPlan {
-        lease_seconds: 120,
+        lease_seconds: 300,
         identity_namespace: apart,
         object_metadata: metadata,
         connection: segment.connection().to_vec(),
@@ -268,7 +268,7 @@ impl Work for Trial {
 async fn attack(scope: &ScanScope, planned: &Planned) -> Result<Tried, ControlError> {
     let (own, operator) = (&scope.credential().review()?, scope.segment().operator());
     // The authorizer learns of a new binding a moment after it was written.
-    for _ in 0..20 {
+    for _ in 0..100 {
         let [exec, _] = planned.allowed();
         if as_scan(own, exec, true).await.held {
             break;

@@ -21,7 +21,7 @@ use crate::{
 /// How long a node may take to end a pod.
 pub(crate) const NODE: Duration = Duration::from_secs(10);
 /// How much longer it may take if something of the pod still runs.
-const SLOW: Duration = Duration::from_secs(20);
+pub(crate) const SLOW: Duration = Duration::from_secs(20);
 /// Pause before a server that refused or failed is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 

@@ -56,7 +56,7 @@ impl SlowPod {
             return Reported::default();
         }
         let reported = reported(scope, pod, probe).await;
-        self.asks = reported.is_ok();
+        self.asks = !matches!(&reported, Err(error) if error.is_forbidden());
         reported.unwrap_or_default()
     }
 }

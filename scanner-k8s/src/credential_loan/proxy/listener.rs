@@ -103,7 +103,9 @@ impl Ended {
 }
 
 async fn listen(listener: TcpListener, acceptor: TlsAcceptor, loan: Arc<Loan>, alive: Alive) {
+    // Dropped in reverse order: nobody can connect when the connections end.
     let mut connections = JoinSet::new();
+    let listener = listener;
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         while connections.try_join_next().is_some() {}

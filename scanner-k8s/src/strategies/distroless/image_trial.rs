@@ -26,7 +26,7 @@ use crate::{
     run::scope::ScanScope,
     strategies::{
         approach::PlanScope,
-        own_pod::{self, Left, NODE},
+        own_pod::{self, Left, NODE, SLOW},
     },
 };
 use refused::{not_admitted, replaced_by};
@@ -193,12 +193,13 @@ impl SecurityControl for ImageTrial {
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
         let (scope, watch) = (&self.scope, &self.watch);
-        let ended = own_pod::ended(scope, watch, NODE).await;
+        let limit = NODE + SLOW;
+        let ended = own_pod::ended(scope, watch, limit).await;
         if !ended && own_pod::left(scope, watch).await? == Left::Pod {
             let node = visible(&scope.plan().target.node, 253);
             let error = ControlError::new(format!(
                 "the pod of the image's trial did not end within {} s after its deletion; nothing was added to the target's pod",
-                NODE.as_secs()
+                limit.as_secs()
             ));
             return Err(error
                 .with_remedy(Remedy::CheckNode { node: Some(node) })

@@ -12,7 +12,7 @@ use super::own::ScanPod;
 use crate::strategies::agent::AgentStream;
 
 /// How long the node may take to say that a container ended.
-const REPORTED: Duration = Duration::from_secs(3);
+const REPORTED: Duration = Duration::from_secs(15);
 
 /// The probe's stream, and the pod in which it is.
 pub(super) struct Read {
