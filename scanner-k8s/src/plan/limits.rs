@@ -10,17 +10,16 @@ use kube::{
 };
 use scanner_core::{
     Target,
-    cause::chain,
     plan::{PlannedCommand, PlannedRule},
 };
 use serde_json::Value;
 
 use crate::{
     api::{
-        call::{CallError, call},
+        call::{CallError, CallErrorKind, ForbiddenBy, call},
         client::OperatorClient,
     },
-    names::{GUARD_GROUP, GUARD_MARK, GUARD_MARKERS},
+    names::{GUARD_GROUP, GUARD_MARKERS},
 };
 
 /// Stands in a planned command for a container id that is not known yet, in a pod of the scan's own.
@@ -119,9 +118,12 @@ pub(crate) async fn present(operator: &OperatorClient, namespace: &str) -> Resul
         "ask whether the cluster has the admission guard",
         api.create(&dry, &account),
     );
+    let by_guard = CallErrorKind::Forbidden {
+        by: ForbiddenBy::Guard,
+    };
     match asked.await {
         Ok(_) => Ok(false),
-        Err(error) if chain(&error).contains(GUARD_MARK) => Ok(true),
+        Err(error) if error.kind() == by_guard => Ok(true),
         Err(error) => Err(error),
     }
 }

@@ -132,12 +132,16 @@ async fn beginning(mut body: Incoming) -> Vec<u8> {
 /// How a proxy lets clients log in, in its own words, and whether Basic is among it.
 fn schemes(headers: &HeaderMap) -> Option<(String, bool)> {
     let offers = headers.get_all(PROXY_AUTHENTICATE).iter();
-    let words: Vec<String> = offers
-        .filter_map(|value: &HeaderValue| value.to_str().ok()?.split_whitespace().next())
-        .map(|scheme| visible(scheme.trim_end_matches(','), 20))
-        .take(5)
+    // A header may name several (RFC 9110, section 11.6.1); what has no "=" in its first word is one.
+    let named: Vec<&str> = offers
+        .filter_map(|value: &HeaderValue| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|offer| offer.split_whitespace().next())
+        .filter(|word| !word.contains('='))
         .collect();
-    let basic = words.iter().any(|word| word.eq_ignore_ascii_case("basic"));
+    let basic = named.iter().any(|word| word.eq_ignore_ascii_case("basic"));
+    let words = named.iter().take(5).map(|word| visible(word, 20));
+    let words: Vec<String> = words.collect();
     let only = if basic {
         ""
     } else {

@@ -245,6 +245,15 @@ async fn a_login_that_a_proxy_wants_is_named() {
             "407 by Negotiate or NTLM, and only Basic is supported here",
             "name a proxy that accepts Basic authentication or needs no login",
         ),
+        (
+            said(
+                "407 A",
+                "Proxy-Authenticate: Negotiate, NTLM, A realm=\"x\", B, C, Basic realm=\"x\", charset=\"UTF-8\"\r\n\
+                 Content-Length: 0\r\n\r\n",
+            ),
+            "407 by Negotiate or NTLM or A or B or C",
+            "USER:PASSWORD@",
+        ),
     ] {
         is_named(&answer, words, advice).await;
     }
