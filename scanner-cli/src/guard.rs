@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use secure_scan::{
     ObjectMetadata, Segment, TargetSelector,
     core::cause::chain,
-    escape::visible,
+    escape::{visible, visible_ends},
     guard::{self, GUARD_NAME, PartState, TestError},
     target::{ContainerName, Namespace, PodName},
 };
@@ -221,7 +221,7 @@ async fn test(
     let trial = match guard::test(segment, target, home, metadata, signals.first()).await {
         Ok(trial) => trial,
         Err(TestError::Failed(failed)) => {
-            let error = visible(&chain(&failed.error), 600);
+            let error = visible_ends(&chain(&failed.error), 1000);
             output::note(&format!("error: {error}"));
             // Leftovers are worse than a test without a result, so they are reported first.
             gone(&failed.left)?;
@@ -269,7 +269,7 @@ async fn test(
             text,
             "{word:<6} {:<52} {}",
             one.what,
-            visible(&one.answer, 500)
+            visible_ends(&one.answer, 800)
         );
     }
     let failed = trial.attempts.iter().filter(|a| !a.held).count();

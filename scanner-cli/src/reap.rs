@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use secure_scan::{
-    escape::visible,
+    escape::{visible, visible_ends},
     reap::{ReapRequest, State, reap},
     target::Namespace,
 };
@@ -83,14 +83,14 @@ async fn reap_now(args: &ReapArgs) -> Result<u8, Problem> {
             text,
             "{word:<9} {}: {}",
             visible(&found.to_string(), 300),
-            visible(why, 200)
+            visible_ends(why, 400)
         );
     }
     for unseen in &reaped.unseen {
-        let _ = writeln!(text, "error     {}", visible(unseen, 600));
+        let _ = writeln!(text, "error     {}", visible_ends(unseen, 1000));
     }
     for left in &reaped.left {
-        let _ = writeln!(text, "LEFT      {}", visible(left, 600));
+        let _ = writeln!(text, "LEFT      {}", visible_ends(left, 1000));
     }
     let expired = reaped.found.iter().filter(|f| f.state.is_expired()).count();
     text.push_str(&summary(expired, reaped.removed, reaped.unseen.is_empty()));

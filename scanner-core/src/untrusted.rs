@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use scanner_inventory::escape::visible;
+use scanner_inventory::escape::visible_ends;
 
 /// Longest text that [`Untrusted`] displays, in characters.
 const SHOWN: usize = 600;
@@ -27,9 +27,9 @@ impl Untrusted {
         &self.0
     }
 
-    /// The text with what could act on a terminal made visible, cut at `limit` characters.
+    /// The text with what could act on a terminal made visible; of more than `limit` characters, the beginning and the end.
     pub fn escaped(&self, limit: usize) -> String {
-        visible(&self.0, limit)
+        visible_ends(&self.0, limit)
     }
 
     /// Whether there is no text.
@@ -40,13 +40,13 @@ impl Untrusted {
 
 impl fmt::Display for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&visible(&self.0, SHOWN))
+        f.write_str(&visible_ends(&self.0, SHOWN))
     }
 }
 
 impl fmt::Debug for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", visible(&self.0, SHOWN))
+        write!(f, "{:?}", visible_ends(&self.0, SHOWN))
     }
 }
 

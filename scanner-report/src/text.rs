@@ -126,7 +126,7 @@ pub fn summary(view: &View<'_>, width: Option<usize>) -> String {
         wrapped(
             &mut out,
             "",
-            &format!("not done: {}", failure.message.escaped(600)),
+            &format!("not done: {}", failure.message.escaped(2000)),
         );
         if let Some(hint) = &failure.hint {
             wrapped(&mut out, "", &format!("hint: {}", visible(hint, 600)));

@@ -8,6 +8,8 @@ use crate::untrusted::Untrusted;
 
 /// Longest text of a server or of a configuration that is kept, in characters.
 const LONGEST: usize = 300;
+/// Characters of a reason: the words of a server in it end with what went wrong.
+const LONGEST_REASON: usize = 900;
 /// Certificate authorities that are kept of one cluster.
 const MOST: usize = 8;
 
@@ -70,7 +72,7 @@ impl Origin {
         let digest = |der: &dyn AsRef<[u8]>| hex::encode(Sha256::digest(der.as_ref()));
         let kept = authorities.iter().take(MOST);
         Self {
-            server: bounded(server),
+            server: bounded(server, LONGEST),
             ca_sha256: kept.map(|der| digest(der)).collect(),
             ..Self::default()
         }
@@ -79,7 +81,7 @@ impl Origin {
     /// The same with the version that the server says it has.
     #[must_use]
     pub fn with_version(mut self, version: &str) -> Self {
-        self.version = Some(bounded(version));
+        self.version = Some(bounded(version, LONGEST));
         self
     }
 
@@ -93,7 +95,7 @@ impl Origin {
     /// The same with something that the server did not answer.
     #[must_use]
     pub fn with_unanswered(mut self, what: &str) -> Self {
-        self.unanswered.push(bounded(what));
+        self.unanswered.push(bounded(what, LONGEST_REASON));
         self
     }
 }
@@ -102,7 +104,7 @@ impl OperatorName {
     /// A name, and who says it.
     pub fn new(name: &str, known_by: KnownBy) -> Self {
         Self {
-            name: bounded(name),
+            name: bounded(name, LONGEST),
             known_by,
         }
     }
@@ -121,8 +123,8 @@ impl fmt::Display for KnownBy {
 }
 
 /// A text of somebody else, of bounded length.
-fn bounded(text: &str) -> Untrusted {
-    Untrusted::new(text.chars().take(LONGEST).collect::<String>())
+fn bounded(text: &str, most: usize) -> Untrusted {
+    Untrusted::new(text.chars().take(most).collect::<String>())
 }
 
 #[cfg(test)]
@@ -138,7 +140,7 @@ mod tests {
             .with_unanswered(&long)
             .with_operator(operator);
         let json = serde_json::to_string(&origin).unwrap();
-        assert!(json.len() < 4 * 400, "{}", json.len());
+        assert!(json.len() < 6 * 400, "{}", json.len());
         let version = origin.version.unwrap();
         assert!(!version.to_string().contains('\x1b'), "{version}");
         let many = vec![b"ca"; 1000];

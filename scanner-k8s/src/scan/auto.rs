@@ -4,7 +4,7 @@ use std::future::Future;
 
 use scanner_core::{
     FailureKind, Remedy, ScanReport, Verdict, cause,
-    escape::visible,
+    escape::visible_ends,
     event::Observer,
     plan::Fallback,
     strategy::{IMAGE_OF_TARGET, ScanStrategy as _},
@@ -138,7 +138,7 @@ pub(super) async fn next(
         .failure
         .as_ref()
         .map_or("", |failure| failure.message.raw());
-    let why = visible(why, 300);
+    let why = visible_ends(why, 600);
     if fallback.is_empty() {
         return first.with_remedy(Remedy::NameProbeImage);
     }

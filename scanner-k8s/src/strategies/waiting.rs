@@ -1,7 +1,10 @@
 //! Why a container will not start however long it waits, and what to do about it.
 
 use k8s_openapi::api::core::v1::Pod;
-use scanner_core::{ControlError, FailureKind, Remedy, escape::visible};
+use scanner_core::{
+    ControlError, FailureKind, Remedy,
+    escape::{visible, visible_ends},
+};
 
 /// Why a pod of the scan's own will not get further by waiting.
 #[derive(Debug)]
@@ -92,7 +95,7 @@ pub(crate) fn waits_for(pod: &Pod, last: Option<&str>) -> String {
         .filter_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
     let starts = format!("pod {name} starts on node {}", visible(node, 253));
     match last.or_else(|| reasons.next()) {
-        Some(words) => format!("{starts}: {}", visible(words, 300)),
+        Some(words) => format!("{starts}: {}", visible_ends(words, 600)),
         None => starts,
     }
 }

@@ -17,7 +17,7 @@
 
 use std::sync::Arc;
 
-use scanner_core::escape::visible;
+use scanner_core::escape::{visible, visible_ends};
 use sigstore_verify::{
     Error, VerificationPolicy, Verifier,
     crypto::try_default_provider,
@@ -106,12 +106,12 @@ impl Signed {
             Err(Error::ArtifactMismatch(why)) => {
                 let named = statement_digests(envelope.payload.as_bytes(), &self.signer)?;
                 return Err(if named.iter().any(|d| d == running) {
-                    refused(&visible(&why, 300))
+                    refused(&visible_ends(&why, 400))
                 } else {
                     another_digest(&self.signer, &named, running)
                 });
             }
-            Err(error) => return Err(refused(&visible(&error.to_string(), 400))),
+            Err(error) => return Err(refused(&visible_ends(&error.to_string(), 400))),
         };
         if !(result.certificate_verified() && result.sct_verified() && result.tlog_verified()) {
             return Err(refused(

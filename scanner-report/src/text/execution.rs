@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::layout::{Page, Style, wrapped};
 use scanner_core::{
-    escape::visible,
+    escape::{visible, visible_ends},
     report::{AuditOutcome, ControlStage, view::View},
 };
 
@@ -48,10 +48,14 @@ pub(super) fn controls(out: &mut Page, view: &View<'_>, style: Style) {
         ] {
             match stage {
                 ControlStage::Failed { reason } => {
-                    wrapped(out, "      ", &format!("failed: {}", visible(reason, 600)));
+                    wrapped(
+                        out,
+                        "      ",
+                        &format!("failed: {}", visible_ends(reason, 1000)),
+                    );
                 }
                 ControlStage::NotInstalled { reason } | ControlStage::NotHeld { reason } => {
-                    wrapped(out, "      ", &visible(reason, 600));
+                    wrapped(out, "      ", &visible_ends(reason, 1000));
                 }
                 ControlStage::Done { evidence } => {
                     // Always shown: what stays behind, and whether the cluster has the guard.

@@ -13,14 +13,14 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use scanner_core::escape::visible;
+use scanner_core::escape::visible_ends;
 
 /// Most that a plugin may answer, in bytes.
 const MAX_ANSWER: u64 = 1 << 20;
 /// Bytes of its standard error that are read.
-const MAX_STDERR: u64 = 4 << 10;
+const MAX_STDERR: u64 = 64 << 10;
 /// Longest text of it that is shown, in characters.
-const MAX_SHOWN: usize = 300;
+const MAX_SHOWN: usize = 600;
 /// How often it is looked whether the plugin has ended, and whether it is to be stopped.
 const STEP: Duration = Duration::from_millis(10);
 /// How long to wait for the last output of a plugin that has ended: a process that it started may hold standard error open.
@@ -157,7 +157,7 @@ fn failed(status: ExitStatus, said: &[u8]) -> String {
     let words: Vec<&str> = said.split_whitespace().collect();
     match words.join(" ") {
         none if none.is_empty() => status.to_string(),
-        said => format!("{status}: {}", visible(&said, MAX_SHOWN)),
+        said => format!("{status}: {}", visible_ends(&said, MAX_SHOWN)),
     }
 }
 
@@ -208,11 +208,9 @@ mod tests {
             let id = dir.path().join(number.to_string());
             let open = if expected.is_some() { ">&- 2>&-" } else { "" };
             let script = format!("sleep 30 {open} & echo $! >{}; {end}", id.display());
-            let (ended, _) = ended(
-                &script,
-                Duration::from_millis(500),
-                &Arc::downgrade(&wanted),
-            );
+            // Long enough for a shell to start on a busy machine.
+            let time = Duration::from_secs(if expected.is_some() { 20 } else { 3 });
+            let (ended, _) = ended(&script, time, &Arc::downgrade(&wanted));
             let is_left = expected.unwrap_or(false);
             assert_eq!(ended == End::Late, !is_left, "{script}: {ended:?}");
             let begun = Instant::now();
