@@ -272,10 +272,16 @@ fn the_barrier_opens_when_it_is_asked_to_and_ends_badly_at_its_deadline() {
     let status = ended(&mut barrier, Duration::from_secs(20)).expect("it ends");
     assert!(!status.success() && started.elapsed() >= Duration::from_secs(1));
     let mut barrier = probe(&["barrier", "60"]).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
-    let canary = probe(&["canary", "100"]).spawn().unwrap();
-    let out = answer_of(canary, b"go\n");
-    assert_eq!(String::from_utf8_lossy(&out.stdout), "went\n");
+    // It takes a moment before it can be asked.
+    let begun = Instant::now();
+    loop {
+        let out = answer_of(probe(&["canary", "100"]).spawn().unwrap(), b"go\n");
+        if out.stdout == b"went\n" {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{out:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let status = ended(&mut barrier, Duration::from_secs(10));
     assert!(status.is_some_and(|status| status.success()), "{status:?}");
 }

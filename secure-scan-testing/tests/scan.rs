@@ -126,7 +126,7 @@ async fn strategy_container_scans_in_no_time_and_leaves_nothing() {
         cluster.elapsed() < Duration::from_secs(10),
         "the 401 comes by a fresh spelling"
     );
-    assert!(real.elapsed() < Duration::from_secs(10));
+    assert!(real.elapsed() < Duration::from_mins(1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -107,7 +107,7 @@ fn a_collector_with_a_long_answer_stays_until_its_reader_has_it() {
             child.wait().unwrap();
         }
         // One that is gone without a word.
-        let (mut child, stdin) = held(shell, place, 3);
+        let (mut child, stdin) = held(shell, place, 15);
         read_whole(&mut child);
         until_none(child.id(), Duration::from_secs(30));
         child.wait().unwrap();
@@ -134,10 +134,17 @@ fn a_collector_whose_standard_input_ends_or_whose_time_is_up_ends_with_all_it_st
     // Nobody reads the answer, which is longer than what a pipe holds.
     for shell in SHELLS {
         for hang_up in [true, false] {
-            let (mut child, stdin) = held(shell, "/usr", if hang_up { 60 } else { 1 });
+            let (mut child, stdin) = held(shell, "/usr", if hang_up { 60 } else { 5 });
             let group = child.id();
-            std::thread::sleep(Duration::from_millis(500));
-            assert!(members(group).len() > 3, "{shell:?}: {:#?}", members(group));
+            let begun = std::time::Instant::now();
+            while members(group).len() <= 3 {
+                let all = members(group);
+                assert!(
+                    begun.elapsed() < Duration::from_secs(20),
+                    "{shell:?}: {all:#?}"
+                );
+                std::thread::sleep(Duration::from_millis(20));
+            }
             let stdin = if hang_up {
                 drop(stdin);
                 None

@@ -73,7 +73,10 @@ fn a_process_in_a_place_that_is_shut_is_not_reached() {
         .current_dir(&inside)
         .spawn()
         .unwrap();
-    thread::sleep(std::time::Duration::from_millis(300));
+    let name = format!("/proc/{}/comm", sleeper.id());
+    while fs::read_to_string(&name).is_ok_and(|name| name.trim() != "sleep") {
+        thread::yield_now();
+    }
     let found = SHELLS.map(|shell| seen(&[&other[..], shell].concat(), sleeper.id()));
     sleeper.kill().unwrap();
     sleeper.wait().unwrap();
