@@ -44,7 +44,7 @@ async fn a_scan_finds_what_is_wrong_and_leaves_nothing() {
     let calls = &report["api_calls"];
     let total = calls["operator"].as_u64().unwrap() + calls["scan"].as_u64().unwrap();
     // 28, and one more for each time that a busy server had not learned of the binding yet.
-    assert!((10..=34).contains(&total), "{total} calls");
+    assert!((10..=60).contains(&total), "{total} calls");
     assert!(
         !output.err.is_empty() && !output.err.contains('\u{1b}'),
         "{output:?}"
@@ -206,7 +206,7 @@ async fn after_a_kill_at_any_point_the_lease_removes_everything() {
         underway(&site, Duration::from_millis(ms)).await;
         child.kill().await.unwrap();
         let left = site.leftovers().await.len();
-        site.nothing_left(60).await;
+        site.nothing_left(120).await;
         site.remove().await;
         left
     });

@@ -6,13 +6,14 @@ use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount, rbac::v1::Role}
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, PropagationPolicy};
 use scanner_core::{ScanReport, Verdict};
 use scanner_k8s::ScanScope;
-use scanner_tests::TestNamespace;
+use scanner_tests::{TestNamespace, eventually, shell::run_in};
 use serde_json::{Value, json};
 
 use crate::{identity::reads, scan, show};
 
-/// Reads long enough for an attacker, who sees it begin by the file.
-const SLOW: &str = "touch /tmp/reads; sleep 3; exit 0\n";
+/// Reads for as long as an attacker needs, who sees it begin by the one file and ends it by the other; then the scan's watch has
+/// time to see what was changed and put back.
+const SLOW: &str = "touch /tmp/reads; until [ -e /tmp/done ]; do sleep 1; done; sleep 2; exit 0\n";
 
 /// Does `attack` while a scan reads its target, and gives the report of that scan and its name.
 async fn beside(
@@ -24,6 +25,9 @@ async fn beside(
     let attacker = async {
         reads(&site, &scope).await;
         attack(&site, &scope).await;
+        let (target, done) = (&scope.plan().target, ["touch", "/tmp/done"]);
+        let done = run_in(&site.client, target, &done, b"").await;
+        done.expect("the script may end");
     };
     let (report, ()) = tokio::join!(scan(&scope, "sh", SLOW, pending()), attacker);
     (report, site, scope.name())
@@ -72,6 +76,11 @@ async fn a_lease_that_somebody_deletes_without_what_it_owns_is_an_alert() {
             .delete(&scope.name(), &orphan)
             .await
             .expect("deleted");
+        eventually("the end of the lease", async || {
+            let left = site.api::<Job>().get_opt(&scope.name()).await.ok()?;
+            left.is_none().then_some(())
+        })
+        .await;
     })
     .await;
     let message = alert(&report, "lease-disarmed");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use scanner_tests::{
@@ -115,7 +116,7 @@ async fn matrix(level: &str) {
         let site = &site;
         async move { site.probe(&[name, "-o", "json", "--fail-on", "low"]).await }
     });
-    let output = futures_util::future::join_all(scans).await;
+    let output: Vec<_> = stream::iter(scans).buffered(4).collect().await;
     for ((name, ..), (output, expected)) in targets().iter().zip(output.iter().zip(expected(level)))
     {
         if expected == SEEN {
@@ -289,7 +290,7 @@ pub(crate) async fn try_context(
     }
     let patch = json!({"spec": {"ephemeralContainers": [{
         "name": name, "image": probe_image(), "imagePullPolicy": "IfNotPresent",
-        "command": ["/secure-scan-probe", "wait", "60"],
+        "command": ["/secure-scan-probe", "wait", "120"],
         "targetContainerName": "web", "securityContext": security,
     }]}});
     let pods = site.api::<Pod>();
@@ -312,10 +313,10 @@ pub(crate) async fn try_context(
         .unwrap_or_default()
         .to_owned();
     target.container = name.parse().map_err(|_| "name")?;
-    let argv = ["/secure-scan-probe", "collect", &id, "n", "20"];
+    let argv = ["/secure-scan-probe", "collect", &id, "n", "90"];
     let request = b"{\"sections\":[\"files\"]}";
     let answer = run_in(&site.client, &target, &argv, request);
-    let answer = tokio::time::timeout(Duration::from_secs(20), answer).await;
+    let answer = tokio::time::timeout(Duration::from_secs(90), answer).await;
     answer.map_err(|_| "it did not end in time")?
 }
 

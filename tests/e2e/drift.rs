@@ -39,7 +39,7 @@ async fn change_in(site: &TestNamespace, pod: &str, container: Option<&str>, scr
     let target = target.expect("resolve").target;
     let argv = ["/bin/sh", "-c", script];
     let ran = run_in(&site.client, &target, &argv, b"");
-    let ran = tokio::time::timeout(Duration::from_secs(20), ran).await;
+    let ran = tokio::time::timeout(Duration::from_secs(90), ran).await;
     ran.expect("in time").expect("the script ran");
 }
 

@@ -20,6 +20,7 @@ fn requests_of(log: &str, user: &str) -> Vec<(String, String)> {
     // The last line may not be whole yet.
     let lines = text
         .lines()
+        .filter(|line| line.contains(user))
         .filter_map(|line| serde_json::from_str(line).ok());
     let own = lines.filter(|event: &Value| event["user"]["username"] == user);
     own.map(|event| {

@@ -110,7 +110,7 @@ async fn matrix(test: &str, strategy: Strategy) {
     };
     let mut request = ScanRequest::new(target, Arc::new(Passes));
     request.strategy = strategy;
-    request.lease_seconds = 60;
+    request.lease_seconds = 600;
     let prepared = PreparedScan::new(&site.cluster, request).await;
     let plan = prepared.expect("planned").plan().clone();
     assert!(plan.rules.contains(&manifest::exec_rule("web")));

@@ -85,7 +85,8 @@ async fn warns(site: &TestNamespace, pod: &str, gate: &str, more: &str) {
     );
 }
 
-/// A pod on a node that is not there, with a status as a node could report it.
+/// A pod that no scheduler takes, with a status as a node could report it. One on a node that is not there would be deleted
+/// within a minute.
 async fn ghost(
     site: &TestNamespace,
     name: &str,
@@ -95,7 +96,7 @@ async fn ghost(
 ) {
     let mut pod = json!({
         "metadata": {"name": name, "labels": {"app": "web"}},
-        "spec": {"nodeName": "no-such-node", "terminationGracePeriodSeconds": 0},
+        "spec": {"schedulerName": "none", "terminationGracePeriodSeconds": 0},
     });
     for (key, value) in spec.as_object().into_iter().flatten() {
         pod["spec"][key] = value.clone();

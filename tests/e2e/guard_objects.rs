@@ -148,8 +148,8 @@ async fn a_tenant_changes_nothing_of_a_scan_and_the_controllers_remove_all_of_it
     let namespace = site.namespace.clone();
     tenant(&site, &namespace).await;
     let guard = Guarded::install(&site).await;
-    // Long enough for every attack, and short enough to wait for.
-    objects(&site, 25).await;
+    // Long enough for every attack.
+    objects(&site, 600).await;
     let mut said = Vec::new();
     for Attack {
         what,
@@ -182,8 +182,14 @@ async fn a_tenant_changes_nothing_of_a_scan_and_the_controllers_remove_all_of_it
         let answer = says(&site, Some("tenant"), method, &path, &body).await;
         own.push((path, answer));
     }
-    // The Job controller, the collector of ended Jobs and the garbage collector do the rest.
-    site.nothing_left(60).await;
+    // The Job controller, the collector of ended Jobs and the garbage collector do the rest once the lease is over.
+    let lease = format!("/apis/batch/v1/namespaces/{namespace}/jobs/{NAME}");
+    let over = json!({"spec": {"activeDeadlineSeconds": 1}});
+    assert_eq!(
+        says(&site, None, Method::PATCH, &lease, &over).await,
+        "done"
+    );
+    site.nothing_left(120).await;
     guard.remove(&site).await;
     for (what, words, answer) in said {
         assert!(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
-use scanner_tests::{TestNamespace, eventually, lab_only, program::ProgramOutput};
+use scanner_tests::{TestNamespace, eventually, lab_only, program::ProgramOutput, shell::run_in};
 use serde_json::json;
 
 /// Replaces the shell; `exec /bin/busybox` still has every tool.
@@ -132,7 +132,8 @@ pub(crate) async fn prepared(site: &TestNamespace, name: &str, image: &str, comm
         "securityContext": {"runAsUser": 0},
         // Once it has succeeded, it does not run again, so that no scan sees its process.
         "startupProbe": {
-            "exec": {"command": ["/bin/ls", "/ready"]}, "periodSeconds": 1, "failureThreshold": 90,
+            "exec": {"command": ["/bin/ls", "/ready"]}, "periodSeconds": 1, "timeoutSeconds": 20,
+            "failureThreshold": 90,
         },
     }]});
     site.pod_like(name, "", "Running", &more, &json!({})).await;
@@ -173,7 +174,7 @@ async fn problem(site: &TestNamespace, name: &str, codes: &[i32]) -> Option<Stri
         "a pass"
     } else if !codes.contains(&output.code) {
         "another exit code"
-    } else if took > 150 {
+    } else if took > 300 {
         "it took too long"
     } else if memory == 0 || memory > MEMORY {
         "too much memory"
@@ -227,9 +228,11 @@ async fn a_target_that_ends_or_is_deleted_while_it_is_read_never_passes() {
     }
     let site = TestNamespace::new("vanish").await;
     let stall = format!("{SHELL} <<'EOF'\n#!/bin/busybox sh\nexec /bin/busybox sleep 600\nEOF");
-    let ends = stall.clone() + "\n: > /ready; /bin/busybox sleep 9; exit 0";
+    let ends =
+        stall.clone() + "\n: > /ready; until [ -e /go ]; do /bin/busybox sleep 1; done; exit 0";
     pod(&site, "ends", &ends).await;
     pod(&site, "deleted", &stall).await;
+    let ending = site.target("ends").await;
     let delete = async {
         let jobs = site.api::<Job>();
         eventually("the leases of both scans", async || {
@@ -241,6 +244,9 @@ async fn a_target_that_ends_or_is_deleted_while_it_is_read_never_passes() {
         let now = kube::api::DeleteParams::default().grace_period(0);
         let pods = site.api::<Pod>();
         pods.delete("deleted", &now).await.unwrap();
+        let go = ["/bin/busybox", "touch", "/go"];
+        // The container may end before this command has answered.
+        let _ = run_in(&site.client, &ending, &go, b"").await;
     };
     let (one, two, ()) = tokio::join!(
         problem(&site, "ends", &[3]),

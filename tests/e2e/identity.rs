@@ -75,7 +75,7 @@ where
 
 /// Waits for an account of a scan in that namespace, as an attacker does who may watch service accounts.
 async fn account_appears(accounts: &Api<ServiceAccount>) -> String {
-    let params = WatchParams::default().timeout(60);
+    let params = WatchParams::default().timeout(290);
     let version = version(accounts).await;
     let mut events = accounts
         .watch(&params, &version)
@@ -201,7 +201,7 @@ async fn an_identity_apart_is_out_of_reach_of_the_targets_namespace() {
     let apart = Apart::new(&site).await;
     // The attacker has every right in the target's namespace, and sees the account's name in the binding there.
     let attack = async {
-        let params = WatchParams::default().timeout(60);
+        let params = WatchParams::default().timeout(290);
         let bindings = site.api::<RoleBinding>();
         let version = version(&bindings).await;
         let mut events = bindings
@@ -211,7 +211,7 @@ async fn an_identity_apart_is_out_of_reach_of_the_targets_namespace() {
             .boxed();
         let account = loop {
             let event = events.try_next().await.expect("an event");
-            if let Some(WatchEvent::Added(binding)) = event {
+            if let WatchEvent::Added(binding) = event.expect("a binding") {
                 break binding.metadata.name.unwrap_or_default();
             }
         };
@@ -271,7 +271,7 @@ async fn an_identity_apart_is_out_of_reach_of_the_targets_namespace() {
 async fn one_lease_ends(test: &str, identity_ends: bool) -> (u16, TestNamespace) {
     let site = TestNamespace::new(test).await;
     let apart = Apart::new(&site).await;
-    let planned = site.scan_scope(30).await;
+    let planned = site.scan_scope(300).await;
     let mut plan = planned.plan().clone();
     plan.identity_namespace = Some(apart.0.parse().expect("a name"));
     let scope = ScanScope::new(site.cluster.begin(), plan, None);
@@ -290,12 +290,6 @@ async fn one_lease_ends(test: &str, identity_ends: bool) -> (u16, TestNamespace)
             (&there, format!("{}-identity", scope.name())),
         )
     };
-    let longer = json!({"spec": {"activeDeadlineSeconds": 3600}});
-    let patched = stays
-        .0
-        .patch(&stays.1, &PatchParams::default(), &Patch::Merge(&longer))
-        .await;
-    patched.expect("one lease is made longer");
     let path = format!(
         "/api/v1/namespaces/{}/pods/web/exec?command=id&stdout=true",
         site.namespace
@@ -309,6 +303,12 @@ async fn one_lease_ends(test: &str, identity_ends: bool) -> (u16, TestNamespace)
         400,
         "it may exec"
     );
+    let over = json!({"spec": {"activeDeadlineSeconds": 1}});
+    let patched = ends
+        .0
+        .patch(&ends.1, &PatchParams::default(), &Patch::Merge(&over))
+        .await;
+    patched.expect("one lease is made shorter");
     eventually("the lease has ended", async || {
         let job: Option<Job> = ends.0.get_opt(&ends.1).await.expect("an answer");
         job.is_none().then_some(())

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
-use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
+use scanner_tests::{TestNamespace, eventually, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};
 
 /// The packages that a target installs before it sleeps.
@@ -26,7 +26,10 @@ async fn target(site: &TestNamespace, name: &str, security: Value) {
             "containers": [{
                 "name": "web", "image": "lab.local/debian:1", "imagePullPolicy": "IfNotPresent",
                 "command": ["sh", "-c", INSTALL], "securityContext": security,
-                "startupProbe": {"exec": {"command": ["test", "-e", "/tmp/done"]}, "periodSeconds": 1},
+                "startupProbe": {
+                    "exec": {"command": ["test", "-e", "/tmp/done"]}, "periodSeconds": 1, "timeoutSeconds": 30,
+                    "failureThreshold": 300,
+                },
             }],
         },
     }))
@@ -35,20 +38,12 @@ async fn target(site: &TestNamespace, name: &str, security: Value) {
     pods.create(&PostParams::default(), &object)
         .await
         .expect("pod");
-    for _ in 0..300 {
-        let now = pods
-            .get(name)
-            .await
-            .expect("pod")
-            .status
-            .unwrap_or_default();
-        let containers = now.container_statuses.unwrap_or_default();
-        if containers.iter().any(|c| c.ready) {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    unreachable!("{name} is not ready");
+    eventually(name, async || {
+        let now = pods.get(name).await.expect("pod").status?;
+        let containers = now.container_statuses?;
+        containers.iter().any(|c| c.ready).then_some(())
+    })
+    .await;
 }
 
 fn json_of(output: &ProgramOutput) -> Value {

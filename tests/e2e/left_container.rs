@@ -1,8 +1,9 @@
 //! Processes that leave their container to show an agent a root of their own: none is read in its place, and each is named.
 
 use scanner_tests::{
-    TestNamespace, lab_only,
+    TestNamespace, eventually, lab_only,
     program::{ProgramOutput, probe_image},
+    shell::run_in,
 };
 use serde_json::{Value, json};
 
@@ -32,11 +33,21 @@ fn running(script: &str, uid: i64) -> Value {
     })
 }
 
-async fn pod(site: &TestNamespace, name: &str, script: &str, uid: i64) {
+/// The same, once so many of its processes sleep where they went.
+async fn pod(site: &TestNamespace, name: &str, script: &str, uid: i64, sleeping: usize) {
     let more = running(script, uid);
     site.pod_like(name, "", "Running", &more, &json!({})).await;
-    // The container runs before its first process is where it goes.
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let target = site.target(name).await;
+    // Whole command lines: that of a script ends in the same words.
+    let count = "n=0; for file in /proc/[0-9]*/cmdline; do line=$(tr '\\0' ' ' <$file 2>/dev/null); \
+        case $line in 'sleep 3600 '|'/bin/busybox sleep 3600 ') n=$((n+1));; esac; done; echo $n";
+    eventually("processes that are where they go", async || {
+        let count = ["/bin/busybox", "sh", "-c", count];
+        let count = run_in(&site.client, &target, &count, b"").await.ok()?;
+        let count: Option<usize> = String::from_utf8_lossy(&count).trim().parse().ok();
+        count.filter(|count| *count == sleeping)
+    })
+    .await;
 }
 
 async fn probed(site: &TestNamespace, name: &str) -> ProgramOutput {
@@ -61,7 +72,7 @@ async fn a_target_that_shows_a_root_of_its_own_is_an_alert_and_never_read() {
     }
     let site = TestNamespace::new("left-all").await;
     for (name, uid) in [("user", 1000), ("root", 0)] {
-        pod(&site, name, FAKE, uid).await;
+        pod(&site, name, FAKE, uid, 1).await;
         let probe = probed(&site, name).await;
         assert!(alerts(&probe, "target-left-its-container"), "{probe:?}");
         assert!(probe.out.contains("user namespace"), "{probe:?}");
@@ -93,7 +104,7 @@ async fn a_process_that_left_is_named_and_another_one_is_read() {
     let stays = format!("sleep 3600 & {FAKE}");
     let leaves = format!("({FAKE}) & exec sleep 3600");
     for (name, script) in [("stays", stays.as_str()), ("leaves", &leaves)] {
-        pod(&site, name, script, 1000).await;
+        pod(&site, name, script, 1000, 2).await;
         let output = probed(&site, name).await;
         assert!([1, 3].contains(&output.code), "{output:?}");
         let report = output.json();
@@ -119,7 +130,7 @@ async fn a_root_below_a_volume_or_a_folder_is_never_taken_for_the_containers() {
         let script = format!(
             "mkdir -p {place}/bin && cp /bin/busybox {place}/bin/ && exec chroot {place} /bin/busybox sleep 3600"
         );
-        pod(&site, name, &script, 0).await;
+        pod(&site, name, &script, 0, 1).await;
         let output = probed(&site, name).await;
         assert!([3, 4].contains(&output.code), "{output:?}");
         assert_eq!(output.json()["findings"], json!([]), "{output:?}");

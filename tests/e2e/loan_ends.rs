@@ -17,10 +17,7 @@ use scanner_tests::{
     shell::processes,
 };
 use tempfile::TempDir;
-use tokio::{
-    process::{Child, Command},
-    time::sleep,
-};
+use tokio::process::{Child, Command};
 
 use crate::loan::CLIENT;
 
@@ -141,11 +138,11 @@ async fn a_child_that_outlives_a_loan_has_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_of_ours_ends_every_stream_at_once() {
     let hop = Hop::new("killed").await;
-    let mut child = hop.start(&["--lease", "30"]).await;
+    let mut child = hop.start(&["--lease", "90"]).await;
     let since = Instant::now();
     child.kill().await.unwrap();
     hop.nothing_is_open_soon(since).await;
-    hop.site.nothing_left(60).await;
+    hop.site.nothing_left(240).await;
     hop.remove().await;
 }
 
@@ -183,7 +180,7 @@ async fn the_program_ends_with_its_parent() {
         "echo $$ >{0}.new; mv {0}.new {0}; exec sleep 300",
         mark.display()
     );
-    let options = ["--exec", "id", "--lease", "30"];
+    let options = ["--exec", "id", "--lease", "90"];
     let mut child = site
         .loan_command(&options, &["sh", "-c", &script])
         .spawn()
@@ -196,7 +193,7 @@ async fn the_program_ends_with_its_parent() {
         (!alive()).then_some(())
     })
     .await;
-    site.nothing_left(60).await;
+    site.nothing_left(240).await;
     site.remove().await;
 }
 
@@ -229,8 +226,10 @@ async fn what_can_be_found_of_what_a_program_left_is_ended() {
             .spawn()
             .unwrap();
         written(&mark).await;
-        sleep(Duration::from_millis(500)).await;
-        assert!(sleepers(&forced) > 0);
+        eventually("a process that does not want to end", async || {
+            (sleepers(&forced) > 0).then_some(())
+        })
+        .await;
         kill(pid(&child), Signal::SIGTERM).unwrap();
         ended(child).await
     };

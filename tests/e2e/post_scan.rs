@@ -2,7 +2,7 @@
 
 use std::{future::pending, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::{core::v1::Secret, rbac::v1::Role};
 use kube::api::{Patch, PatchParams, PostParams};
 use scanner_core::{Verdict, report::AuditOutcome};
@@ -34,7 +34,7 @@ async fn an_interrupt_at_any_moment_leaves_nothing() {
             assert_eq!(left, Vec::<String>::new(), "after {} ms", n * 4);
         }
     });
-    join_all(scans).await;
+    let () = stream::iter(scans).buffer_unordered(4).collect().await;
     sleep(Duration::from_millis(500)).await;
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;

@@ -121,7 +121,7 @@ async fn what_a_finalizer_holds_is_reported_and_is_not_a_success() {
         .patch(&name, &params, &Patch::Merge(&free))
         .await
         .unwrap();
-    site.nothing_left(20).await;
+    site.nothing_left(120).await;
     site.remove().await;
 }
 

@@ -1,6 +1,6 @@
 //! Which of a container's files an agent looks at: mounts where a program may hide, and a root that is not its own.
 
-use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
+use scanner_tests::{TestNamespace, eventually, lab_only, program::ProgramOutput, shell::run_in};
 use serde_json::json;
 
 fn status(output: &ProgramOutput, check: &str) -> String {
@@ -27,6 +27,12 @@ async fn a_program_in_a_volume_on_a_temporary_directory_is_found_by_every_agent(
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
     }]});
     site.pod_like("odd", "", "Running", &more, &json!({})).await;
+    let target = site.target("odd").await;
+    eventually("what the script makes", async || {
+        let made = ["test", "-e", "/tmp/.x"];
+        run_in(&site.client, &target, &made, b"").await.ok()
+    })
+    .await;
     let args = ["odd", "-o", "json"];
     let (shell, probe) = tokio::join!(site.run(&args), site.probe(&args));
     for output in [&shell, &probe] {

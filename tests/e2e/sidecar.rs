@@ -59,9 +59,10 @@ async fn every_mode_is_isolated_looks_and_leaves_nothing() {
         let waited = timings.filter(|t| t["stage"] == "verify" || t["stage"] == "open");
         let waited: f64 = waited.filter_map(|t| t["seconds"].as_f64()).sum();
         let most = (3..=120).step_by(3).filter(|s| f64::from(*s) <= waited);
-        let operator = operator + most.count() as u64;
+        // One that takes more than 10 s to end is asked after once more, deleted again and watched again.
+        let operator = operator + 4 + most.count() as u64;
         assert!(calls["operator"].as_u64() <= Some(operator), "{calls}");
-        assert!(calls["scan"].as_u64() <= Some(14), "{calls}");
+        assert!(calls["scan"].as_u64() <= Some(40), "{calls}");
     }
     let id = image.json()["plan"]["target"]["image_id"].clone();
     assert!(
@@ -160,7 +161,8 @@ async fn isolation_that_nothing_shows_is_unknown_and_never_enforced() {
     }
     let site = TestNamespace::new("sidecar-unknown").await;
     // A plugin that acts before this test does shows the isolation after all: then it is tried again.
-    for _ in 0..6 {
+    let (mut was_unknown, mut was_stopped) = (false, false);
+    for _ in 0..20 {
         let scans = async {
             tokio::join!(
                 run(&site, &["sidecar", "web", "--inert"]),
@@ -170,21 +172,24 @@ async fn isolation_that_nothing_shows_is_unknown_and_never_enforced() {
         let (reported, stopped) = never_open(&site, scans).await;
         nothing_left(&site).await;
         let shown = |output: &ProgramOutput| network(&output.json())["state"] == "done";
-        if shown(&reported) || shown(&stopped) {
-            continue;
+        if !shown(&reported) {
+            assert!(reported.has_findings(IN_PART), "{reported:?}");
+            let report = reported.json();
+            assert_eq!(network(&report)["state"], "not_held", "{reported:?}");
+            let reason = network(&report)["reason"].as_str();
+            let is_unknown = reason.is_some_and(|r| r.starts_with("unknown"));
+            assert!(is_unknown, "{reported:?}");
+            was_unknown = true;
         }
-        assert!(reported.has_findings(IN_PART), "{reported:?}");
-        let report = reported.json();
-        assert_eq!(network(&report)["state"], "not_held", "{reported:?}");
-        let reason = network(&report)["reason"].as_str();
-        assert!(
-            reason.is_some_and(|r| r.starts_with("unknown")),
-            "{reported:?}"
-        );
-        assert_eq!(stopped.code, 3, "{stopped:?}");
-        assert_eq!(stopped.json()["failure"]["stage"], "verify", "{stopped:?}");
-        site.remove().await;
-        return;
+        if !shown(&stopped) {
+            assert_eq!(stopped.code, 3, "{stopped:?}");
+            assert_eq!(stopped.json()["failure"]["stage"], "verify", "{stopped:?}");
+            was_stopped = true;
+        }
+        if was_unknown && was_stopped {
+            site.remove().await;
+            return;
+        }
     }
     unreachable!("the plugin always acted first");
 }

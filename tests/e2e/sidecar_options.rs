@@ -40,7 +40,7 @@ async fn seen_while(
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let (output, seen) = tokio::join!(scan, tokio::time::timeout(Duration::from_mins(1), look));
+    let (output, seen) = tokio::join!(scan, tokio::time::timeout(Duration::from_mins(5), look));
     (output, seen.unwrap_or_default())
 }
 

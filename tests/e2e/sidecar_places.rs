@@ -75,6 +75,11 @@ async fn quota_limits_default_deny_and_pull_secrets_of_the_namespace_are_kept() 
         .await
         .expect("deleted");
     quotas.create(&params, &quota("20m")).await.expect("quota");
+    eventually("a quota in force", async || {
+        let hard = quotas.get("quota").await.ok()?.status?.hard?;
+        (hard.get("requests.cpu")?.0 == "20m").then_some(())
+    })
+    .await;
     let full = run(&site, &["sidecar", "pulled"]).await;
     assert_eq!(full.code, 3, "{full:?}");
     assert!(full.out.contains("ResourceQuota"), "{full:?}");

@@ -75,7 +75,7 @@ async fn the_isolation_stays_as_long_as_the_pod() {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    let args = ["image", "lab.local/busybox:1", "--lease", "60"];
+    let args = ["image", "lab.local/busybox:1", "--lease", "120"];
     let (output, name) = tokio::join!(run(&site, &args), hold);
     assert_eq!(output.code, 5, "{output:?}");
     assert!(output.out.contains("its isolation stays"), "{output:?}");
@@ -86,7 +86,7 @@ async fn the_isolation_stays_as_long_as_the_pod() {
     let free = json!({"metadata": {"finalizers": null}});
     let freed = pods.patch(&name, &params, &Patch::Merge(&free)).await;
     freed.expect("freed");
-    for _ in 0..180 {
+    for _ in 0..480 {
         if site.leftovers().await.is_empty() {
             return site.remove().await;
         }

@@ -17,8 +17,8 @@ use tokio::process::Command;
 const NAMESPACE: &str = "tutorial";
 /// What separates the outputs of two commands.
 const MARK: &str = "-- tutorial step";
-/// The tutorial promises ten minutes to somebody who also reads.
-const LIMIT: Duration = Duration::from_mins(5);
+/// What the tutorial promises to somebody who also reads.
+const LIMIT: Duration = Duration::from_mins(10);
 
 /// What a reader gives images of a cluster of their own: the only lines that are executed with another value.
 fn images() -> [(&'static str, String); 3] {

@@ -68,8 +68,8 @@ impl TargetAccess for Access {
     ) -> Result<(), AccessError> {
         let limits = Limits {
             bytes: 1 << 20,
-            total: Duration::from_secs(20),
-            idle: Some(Duration::from_secs(10)),
+            total: Duration::from_secs(100),
+            idle: Some(Duration::from_secs(100)),
         };
         let ran = self.0.run(self.1.as_bytes(), limits).await;
         let out = ran.map_err(|error| {

@@ -220,6 +220,36 @@ impl TestNamespace {
         let patch = Patch::Merge(&labels);
         let labelled = namespaces.patch(&self.namespace, &params, &patch);
         labelled.await.expect("label the namespace");
+        if level == "privileged" {
+            return;
+        }
+        // Admission learns of it a moment later.
+        eventually("a Pod Security level in force", async || {
+            let refused = self.try_pod(&json!({"hostPID": true})).await.err()?;
+            refused.to_string().contains("PodSecurity").then_some(())
+        })
+        .await;
+    }
+
+    /// What the server would make of a pod with these fields of a specification; it makes none.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the server refuses it.
+    pub async fn try_pod(&self, spec: &Value) -> kube::Result<Pod> {
+        let mut pod = json!({
+            "metadata": {"generateName": "try-"},
+            "spec": {"containers": [{"name": "web", "image": "registry.invalid/none:1"}]},
+        });
+        for (key, value) in spec.as_object().into_iter().flatten() {
+            pod["spec"][key] = value.clone();
+        }
+        let pod = serde_json::from_value(pod).map_err(kube::Error::SerdeError)?;
+        let dry = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        self.api::<Pod>().create(&dry, &pod).await
     }
 
     /// Deletes one pod at once.

@@ -71,7 +71,8 @@ fn scan_memory(pid: u32, mut look: impl FnMut(&[u8])) -> io::Result<()> {
         let (Some(range), Some(rights)) = (fields.next(), fields.next()) else {
             continue;
         };
-        if !rights.starts_with('r') || line.contains("[v") {
+        // No token is in what cannot be written, such as the program itself.
+        if !rights.starts_with("rw") || line.contains("[v") {
             continue;
         }
         let Some((start, end)) = range.split_once('-') else {

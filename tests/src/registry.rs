@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 
-use crate::TestNamespace;
+use crate::{TestNamespace, eventually};
 
 const USER: &str = "puller";
 const PASSWORD: &str = "correct horse";
@@ -81,6 +81,20 @@ pub async fn name_pull_secret(site: &TestNamespace, name: &str) {
     let params = PatchParams::default();
     let patched = accounts.patch("default", &params, &named).await;
     patched.expect("service account");
+    // Admission learns of it a moment later.
+    eventually("a pod with the pull secret", async || {
+        let secrets = site
+            .try_pod(&json!({}))
+            .await
+            .ok()?
+            .spec?
+            .image_pull_secrets?;
+        secrets
+            .iter()
+            .any(|secret| secret.name == name)
+            .then_some(())
+    })
+    .await;
 }
 
 fn answer(request: &Request<Incoming>, contents: &Contents) -> Response<Full<Bytes>> {

@@ -47,10 +47,11 @@ int main(void) {
       if (pid > 0 && is_probe(pid, "wait")) base = pid;
     }
     if (all) closedir(all);
-    FILE *log = fopen("/tmp/race", "w");
+    FILE *log = fopen("/tmp/race.new", "w");
     if (log) {
       fprintf(log, "seen %d tried %d won %d\n", base != 0, tried, won);
       fclose(log);
+      rename("/tmp/race.new", "/tmp/race");
     }
     usleep(20000);
   }

@@ -113,6 +113,9 @@ def hop(pod, log, seconds):
     stream, status = open_exec(pod, ["sh", "-c", "echo ready; exec cat"], "&stdin=true")
     print("exec", status, flush=True)
     if os.fork():
+        # The child has read.
+        while not os.path.exists(log):
+            time.sleep(0.05)
         time.sleep(int(seconds))
         return
     os.setsid()
@@ -127,7 +130,7 @@ def hop(pod, log, seconds):
             file.write(line + "\n")
 
     stream.setblocking(False)
-    until, hops, seen = time.time() + 90, 0, False
+    until, hops, seen = time.time() + 600, 0, False
     while time.time() < until:
         if os.fork():
             os._exit(0)

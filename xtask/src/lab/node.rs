@@ -165,7 +165,7 @@ fn spawn_parts(state: &State, bin: &Path) -> Result<()> {
             --service-account-issuer=https://kubernetes.default.svc --service-account-signing-key-file=pki/sa.key \
             --service-account-key-file=pki/sa.pub --service-cluster-ip-range=10.96.0.0/16 \
             --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction --allow-privileged=true \
-            --audit-log-path={dir}/log/audit.log --audit-policy-file={dir}/audit-policy.yaml \
+            --audit-log-path={dir}/log/audit.log --audit-log-maxsize=0 --audit-policy-file={dir}/audit-policy.yaml \
             --endpoint-reconciler-type=none"
         ),
     )?;
