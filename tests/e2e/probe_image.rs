@@ -78,7 +78,7 @@ async fn a_mistyped_image_of_the_probe_leaves_nothing_in_the_target() {
     let output = scan(&site, &cache, "127.0.0.1:9/none:1", &[]).await;
     assert_eq!(output.code, 3, "{output:?}");
     assert!(
-        begun.elapsed() < Duration::from_secs(120),
+        begun.elapsed() < Duration::from_mins(2),
         "{:?}",
         begun.elapsed()
     );
