@@ -22,6 +22,8 @@ use rustix::{
 /// Abstract socket (unix(7)) on which the barrier waits; it exists in this pod's network only.
 const BARRIER: &str = "secure-scan-barrier";
 const GO: &[u8; 2] = b"go";
+/// How long the canary may take to answer once it has opened the barrier.
+const HANGS_UP: Duration = Duration::from_secs(10);
 /// Environment variable with the address of the node that runs this pod.
 const NODE: &str = "SECURE_SCAN_NODE";
 /// Port of every node's kubelet, which answers unless something isolates the pod.
@@ -50,7 +52,7 @@ pub(crate) fn barrier(limit: Duration) -> Result<(), String> {
         {
             return Err(error.to_string());
         }
-        let (stream, _) = match listener.accept() {
+        let (mut stream, _) = match listener.accept() {
             Ok(accepted) => accepted,
             // The client that wanted to connect is gone again.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
@@ -59,8 +61,13 @@ pub(crate) fn barrier(limit: Duration) -> Result<(), String> {
         let mut word = Vec::new();
         let _ = stream.set_nonblocking(false);
         let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
-        let _ = stream.take(GO.len() as u64).read_to_end(&mut word);
+        let go = GO.len() as u64;
+        let _ = (&mut stream).take(go).read_to_end(&mut word);
         if word == GO {
+            // The kernel kills the canary with this process, the first of its container (pid_namespaces(7)): it answers first,
+            // and hangs up.
+            let _ = stream.set_read_timeout(Some(HANGS_UP));
+            let _ = stream.read(&mut [0]);
             return Ok(());
         }
     }

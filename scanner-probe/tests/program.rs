@@ -3,9 +3,13 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
-    os::unix::{
-        fs::PermissionsExt as _,
-        process::{CommandExt as _, ExitStatusExt as _},
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::{
+            fs::PermissionsExt as _,
+            net::{SocketAddr, UnixStream},
+            process::{CommandExt as _, ExitStatusExt as _},
+        },
     },
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -271,6 +275,23 @@ fn the_barrier_opens_when_it_is_asked_to_and_ends_badly_at_its_deadline() {
     let mut barrier = probe(&["barrier", "1"]).spawn().unwrap();
     let status = ended(&mut barrier, Duration::from_secs(20)).expect("it ends");
     assert!(!status.success() && started.elapsed() >= Duration::from_secs(1));
+    // In a container the canary ends with the barrier, so that the barrier waits until it has answered.
+    let mut barrier = probe(&["barrier", "60"]).spawn().unwrap();
+    let place = SocketAddr::from_abstract_name("secure-scan-barrier").unwrap();
+    let begun = Instant::now();
+    let mut asks = loop {
+        if let Ok(stream) = UnixStream::connect_addr(&place) {
+            break stream;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    asks.write_all(b"go").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(barrier.try_wait().unwrap(), None, "it has not answered yet");
+    drop(asks);
+    let status = ended(&mut barrier, Duration::from_secs(10));
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
     let mut barrier = probe(&["barrier", "60"]).spawn().unwrap();
     // It takes a moment before it can be asked.
     let begun = Instant::now();
