@@ -129,6 +129,16 @@ async fn strategy_container_scans_in_no_time_and_leaves_nothing() {
     assert!(real.elapsed() < Duration::from_mins(1));
 }
 
+/// The end-to-end tests allow for what a busy server adds.
+#[tokio::test(start_paused = true)]
+async fn strategy_container_needs_28_calls() {
+    let cluster = cluster(samples::healthy());
+    let report = scan(&cluster, Strategy::Container).await;
+    clean(&cluster, &report);
+    let calls = &report.api_calls;
+    assert_eq!(calls.operator + calls.scan, 28, "{}", log_of(&cluster));
+}
+
 #[tokio::test(start_paused = true)]
 async fn strategy_container_waits_for_a_far_server_twelve_times() {
     let cluster = cluster(samples::healthy()).pace(Pace::instant());
