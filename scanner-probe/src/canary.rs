@@ -64,8 +64,8 @@ pub(crate) fn barrier(limit: Duration) -> Result<(), String> {
         let go = GO.len() as u64;
         let _ = (&mut stream).take(go).read_to_end(&mut word);
         if word == GO {
-            // The kernel kills the canary with this process, the first of its container (pid_namespaces(7)): it answers first,
-            // and hangs up.
+            // When this process ends, the kernel kills the canary: both are in one container (pid_namespaces(7)). So the
+            // barrier waits until the canary has answered and hangs up.
             let _ = stream.set_read_timeout(Some(HANGS_UP));
             let _ = stream.read(&mut [0]);
             return Ok(());

@@ -132,7 +132,13 @@ fn look(scope: &ScanScope, watch: &Watched<Job>) {
     let Some(made) = scope.ledger().made_of("Job", &name) else {
         return;
     };
-    let mut found = alerts(scope.plan().scan_id.as_str(), None, &made, &watch.last);
+    let mut found = alerts(
+        scope.plan().scan_id.as_str(),
+        None,
+        &made,
+        &watch.last,
+        false,
+    );
     if watch.gone && found.is_empty() {
         let message = format!("somebody else deleted Job {name}, the lease of this scan");
         found.push(SecurityAlert::new(LEASE_DISARMED, message));

@@ -250,8 +250,8 @@ impl Ledger {
         }
     }
 
-    /// Records that the cluster made it otherwise than the scan asked for: the scan fails for that, and a controller may put
-    /// it right, as the garbage collector removes an owner that does not exist.
+    /// Records that the server created it with other owners or labels than the scan asked for. The scan fails because of that,
+    /// and a controller may correct it: the garbage collector removes an owner that does not exist.
     pub(crate) fn note_otherwise(&self, kind: &str, name: &str) {
         let mut state = self.state();
         let mut made = state.made.iter_mut();

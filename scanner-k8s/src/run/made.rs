@@ -35,7 +35,7 @@ pub struct Made {
     pub(super) records: Vec<ManagedFieldsEntry>,
     /// The object without its metadata and status.
     pub(super) content: Value,
-    /// Whether it came with other owners or labels than the scan asked for, so that nobody knows what it should say.
+    /// Whether the server created it with other owners or labels than the scan asked for; it is not compared then.
     pub(super) came_otherwise: bool,
 }
 
@@ -58,7 +58,7 @@ impl Made {
         }
     }
 
-    /// The version in which it must be when it is deleted, if what it says is compared.
+    /// The version that its deletion requires; `None` if it is not compared.
     pub(crate) fn compared_version(&self) -> Option<String> {
         (!self.came_otherwise).then(|| self.version.clone())
     }

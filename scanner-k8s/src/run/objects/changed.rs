@@ -32,15 +32,18 @@ fn owned_by<K: Resource>(object: &K, lease: Option<&str>) -> bool {
 }
 
 /// Alerts about an object that is not in the version that the scan knows. Not every change is one: controllers add
-/// annotations, and image pull secrets to service accounts.
+/// annotations, and image pull secrets to service accounts. If `is_over`, the lease may have ended: the cluster then deletes
+/// its Job, and keeps it until what the Job owns is gone.
 pub(crate) fn alerts<K: Resource + Serialize>(
     scan: &str,
     lease: Option<&str>,
     made: &Made,
     now: &K,
+    is_over: bool,
 ) -> Vec<SecurityAlert> {
     let mut alerts = hold(scan, lease, made, now);
-    if now.meta().deletion_timestamp.is_some() {
+    let is_by_cluster = is_over && made.kind == "Job";
+    if now.meta().deletion_timestamp.is_some() && !is_by_cluster {
         let (id, what) = match made.kind.as_str() {
             "Job" => (LEASE_DISARMED, ", the lease of this scan"),
             _ => (OBJECT_CHANGED, " of this scan"),
@@ -143,7 +146,7 @@ mod tests {
         let own = object::<K>(|_| (), base);
         let made = Made::of(kind, "a", &own);
         let now = object::<K>(change, base);
-        let alerts = alerts("abcd1234", Some("lease"), &made, &now);
+        let alerts = alerts("abcd1234", Some("lease"), &made, &now, false);
         alerts.into_iter().map(|alert| alert.id).collect()
     }
 

@@ -82,14 +82,8 @@ impl ScanScope {
         };
         let lease = self.owner_of(kind, name);
         let scan = self.plan().scan_id.as_str();
-        // The cluster deletes a lease that has ended, and keeps it until what it owns is gone.
-        let has_ended = kind == "Job" && self.lease_is_over();
-        let is_deleted = found.meta().deletion_timestamp.is_some();
-        let mut found_out = if has_ended && is_deleted {
-            Vec::new()
-        } else {
-            changed::alerts(scan, lease.as_deref(), made, &found)
-        };
+        let is_over = self.lease_is_over();
+        let mut found_out = changed::alerts(scan, lease.as_deref(), made, &found, is_over);
         if found_out.is_empty() {
             found_out.extend(rewritten::alert(made, &found));
         }
