@@ -8,7 +8,7 @@ use kube::{ResourceExt as _, api::ListParams};
 use scanner_core::{Remedy, escape::visible_ends};
 
 use crate::{
-    api::call::{CallError, call},
+    api::call::{CallError, CallErrorKind, call},
     run::scope::ScanScope,
     strategies::waiting::{Diagnosis, probe_remedy},
 };
@@ -56,9 +56,18 @@ impl SlowPod {
             return Reported::default();
         }
         let reported = reported(scope, pod, probe).await;
-        self.asks = !matches!(&reported, Err(error) if error.is_forbidden());
+        // A server that does not answer would hold up the wait for the pod each time.
+        self.asks = reported.as_ref().map_or_else(is_passing, |_| true);
         reported.unwrap_or_default()
     }
+}
+
+/// Whether the server may well answer the next time.
+fn is_passing(error: &CallError) -> bool {
+    matches!(
+        error.kind(),
+        CallErrorKind::Busy | CallErrorKind::ServerFailed
+    )
 }
 
 /// What the node reports of `pod`. One call, by a right that is used where it is there.

@@ -15,7 +15,7 @@ pub(crate) struct Diagnosis {
     pub(crate) remedy: Remedy,
     /// What kind of failure of the scan it is.
     pub(crate) kind: FailureKind,
-    /// All words of the node: a decision is made by these, and never by what a message shows of them.
+    /// The node's whole message; decisions use it, because `message` may be cut.
     pub(crate) words: String,
 }
 
