@@ -10,7 +10,7 @@ use kube::{
 };
 use scanner_tests::{
     TestNamespace, eventually, lab_only,
-    program::{ProgramOutput, program},
+    program::{ProgramOutput, program, with_status},
 };
 use serde_json::json;
 
@@ -80,13 +80,7 @@ async fn a_target_without_a_shell_is_refused_with_the_strategy_to_use() {
     let site = TestNamespace::new("noshell2").await;
     site.pod_of("bare", "lab.local/distroless:1", "Running")
         .await;
-    let output = loop {
-        let output = site.run(&["bare"]).await;
-        // Of a command that cannot be started, a busy node may lose the status; see docs/troubleshooting.md.
-        if !output.out.contains("ended without a status") {
-            break output;
-        }
-    };
+    let output = with_status(async || site.run(&["bare"]).await).await;
     assert_eq!(output.code, 3, "{output:?}");
     reported(&output, &["no /bin/sh", "distroless"]);
     assert_eq!(site.leftovers().await, Vec::<String>::new());

@@ -91,7 +91,7 @@ async fn remembered(
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
-    // What a server was not shown before is dead there, whatever another one remembers.
+    // Each server rejects the text that only the other one has accepted.
     assert!(!accepts(there, &token).await && !accepts(here, &elsewhere).await);
     let both = (
         accepts(here, &token).await,
@@ -126,7 +126,7 @@ async fn a_revoked_token_is_dead_at_both_servers_and_each_remembers_only_what_it
     let what = "servers that answer soon enough";
     let remembered = async || remembered(&site, &here, &there).await;
     let (token, elsewhere) = eventually(what, remembered).await;
-    // What a server was shown it may answer for ten seconds, and no longer.
+    // After ten seconds each server rejects the text that it had accepted.
     let forgotten = async {
         tokio::time::sleep(Duration::from_secs(11)).await;
         assert!(!accepts(&here, &token).await && !accepts(&there, &elsewhere).await);

@@ -71,7 +71,7 @@ fn scan_memory(pid: u32, mut look: impl FnMut(&[u8])) -> io::Result<()> {
         let (Some(range), Some(rights)) = (fields.next(), fields.next()) else {
             continue;
         };
-        // No token is in what cannot be written, such as the program itself.
+        // The program can only store a token in writable memory.
         if !rights.starts_with("rw") || line.contains("[v") {
             continue;
         }

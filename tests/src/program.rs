@@ -122,6 +122,18 @@ pub fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(id).expect("an id"))
 }
 
+/// Runs a scan again, twice at most, if the node lost the status of a command that it could not start: a busy node may do that, see
+/// docs/troubleshooting.md.
+pub async fn with_status(run: impl AsyncFn() -> ProgramOutput) -> ProgramOutput {
+    for _ in 0..2 {
+        let output = run().await;
+        if !output.out.contains("ended without a status") {
+            return output;
+        }
+    }
+    run().await
+}
+
 /// A path as an argument.
 pub fn text(path: &Path) -> &str {
     path.to_str().expect("a path that is text")
@@ -161,13 +173,7 @@ impl TestNamespace {
         let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
         let mut all = self.arguments(&context, args);
         all[0] = "scan";
-        loop {
-            let output: ProgramOutput = program(&all).output().await.expect("it starts").into();
-            // Of a command that cannot be started, a busy node may lose the status; see docs/troubleshooting.md.
-            if output.code != 3 || !output.out.contains("ended without a status") {
-                return output;
-            }
-        }
+        with_status(async || program(&all).output().await.expect("it starts").into()).await
     }
 
     /// Starts the same by a proxy, as an operator of this namespace: what gives the scan's identity its rights comes ten
