@@ -9,7 +9,7 @@ use scanner_inventory::{FilePath, MAX_DIGEST};
 use super::{
     Layers,
     bad::{Bad, bad},
-    inodes::{Body, File, Id, Inode, MAX_NAME, Removed},
+    inodes::{Body, File, Id, Inode, MAX_NAME, ROOT, Removed},
     resolve::{MAX_TARGET, clean, clean_name},
     state::Layer,
     wanted::{MAX_KEPT, is_read},
@@ -69,17 +69,23 @@ impl Layers {
         let name = clean_name(&entry.name);
         let split = name.iter().rposition(|byte| *byte == b'/');
         let (parent, base) = name.split_at(split.map_or(0, |at| at + 1));
+        let (above, own) = (absolute(parent), absolute(&name));
         let parent = self.inodes.root_path(parent, &mut self.steps)?;
         if matches!(base, b"" | b"." | b"..") {
             // Only the root has such a name, and a runtime does not change it.
             return Ok(());
         }
         let led_below = self.steps.led_below;
-        let directory = self.make_directories(&parent)?;
+        let directory = self.make_directories(&parent, &above)?;
         if base == OPAQUE {
             if layer.emptied.add(&parent, &mut layer.remembered)? {
                 let removed = self.empty(directory, &parent, layer)?;
-                self.removed(removed, led_below, Removed::Own, &parent);
+                // An overlay filesystem always shows what the layers below have in the root.
+                let least = match directory {
+                    ROOT => Removed::Something,
+                    _ => Removed::Own,
+                };
+                self.removed(removed, led_below, least, &parent);
             }
             return Ok(());
         }
@@ -120,10 +126,11 @@ impl Layers {
             let before = self.inodes.get(id).meta();
             self.set(id, entry)?;
             self.merged(id, before, led_below, &place.path());
+            self.kept_owner(id, entry, &place.path());
         } else {
             let id = self.make(reader, entry, number, &place, layer)?;
             self.set(id, entry)?;
-            self.made(id, led_below, &place.path(), layer);
+            self.made(id, led_below, (&place.path(), &own), layer)?;
         }
         if entry.kind == b'5' && layer.directories.last() != Some(&name) {
             layer.remembered.add(&name)?;
@@ -229,6 +236,11 @@ impl Place {
 fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let directory = directory.strip_suffix(b"/").unwrap_or(directory);
     [directory, b"/", name].concat()
+}
+
+/// The clean path from the root that a clean name stands for, whatever links are on the way.
+fn absolute(name: &[u8]) -> Vec<u8> {
+    clean(&[b"/", name].concat())
 }
 
 /// The error with the name of the entry that has it.

@@ -41,8 +41,6 @@ impl Layers {
             return Err(bad("its capabilities are malformed"));
         }
         let inode = self.inodes.get_mut(id);
-        // The kernel uses 32 bits of a number, and if all are set it does not change the owner.
-        let owner = |number: i64| Some(low(number)).filter(|n| *n != u32::MAX);
         inode.uid = owner(entry.uid).unwrap_or(inode.uid);
         inode.gid = owner(entry.gid).unwrap_or(inode.gid);
         // Setting an owner removes the capabilities, even if it is the same owner.
@@ -58,6 +56,11 @@ impl Layers {
         };
         Ok(())
     }
+}
+
+/// The owner or group that a number sets: the kernel uses 32 bits of it, and if all are set it does not change the owner.
+pub(super) fn owner(number: i64) -> Option<u32> {
+    Some(low(number)).filter(|n| *n != u32::MAX)
 }
 
 /// The lower half of a number.

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::bad::{Bad, bad};
+use super::{
+    bad::{Bad, bad},
+    inodes::Id,
+};
 use crate::tree::Meta;
 
 /// Most bytes of names that are remembered for one layer, and what each takes beside its own bytes.
@@ -31,6 +34,8 @@ pub(super) struct Layer {
 pub(super) struct Former {
     pub(super) directories: HashMap<Vec<u8>, Meta>,
     pub(super) links: Names,
+    /// Directories that went astray, by the name that their layer has for them.
+    pub(super) astray: HashMap<Id, Vec<u8>>,
     pub(super) remembered: Remembered,
 }
 

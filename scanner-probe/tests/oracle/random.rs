@@ -233,7 +233,7 @@ fn whiteout(random: &mut Random) -> Entry {
     let mut name = random.one(&NAMES).to_vec();
     if random.rarely(4) {
         name = random
-            .one(&[&b"a"[..], b"b", b"l", b"a/x", b"d", b"d/e"])
+            .one(&[&b"a"[..], b"b", b"l", b"a/x", b"d", b"d/e", b"."])
             .to_vec();
         name.extend(b"/.wh..wh..opq");
         return Entry::file(&name, b"");

@@ -25,6 +25,9 @@ fn what_only_some_runtimes_replace_or_remove_is_a_gap() {
         (&[file("l/.wh.su", "")][..], "/bin/su"),
         (&[file("m/.wh.su", "")], "/bin/su"),
         (&[file("l/.wh..wh..opq", "")], "/bin"),
+        // No layer hides what others have in the root of an overlay filesystem.
+        (&[file(".wh..wh..opq", "")], "/"),
+        (&[link("up", ".."), file("up/.wh..wh..opq", "")], "/"),
         (&[replaced], "/bin/su"),
         (&[("l/su", tar::EntryType::Link, 0o644, "d/e/x")], "/bin/su"),
         // What the layer itself has below a directory that it does not name.
@@ -115,6 +118,52 @@ fn what_only_some_runtimes_replace_or_remove_is_a_gap() {
         elsewhere(&[lower, open, &[directory("bin/tmp", 0o777)]]),
         none
     );
+    // A directory that went astray, and is the way to a file: new for some where it has another name.
+    let astray = directory("l/tmp", 0o777);
+    for (way, differs) in [
+        ("bin/tmp/x", &["/bin/tmp"][..]),
+        ("m/tmp/x", &["/bin/tmp"]),
+        ("l/tmp/x", &none),
+        ("l/tmp/x/y", &none),
+        ("l/../l/tmp/x", &none),
+    ] {
+        let way = file(way, "");
+        assert_eq!(elsewhere(&[lower, &[astray, way]]), differs, "{way:?}");
+        assert_eq!(elsewhere(&[lower, &[astray], &[way]]), differs, "{way:?}");
+    }
+}
+
+#[test]
+fn an_owner_that_a_layer_leaves_as_it_is_is_a_gap_where_layers_below_have_another() {
+    let directory = |uid: u32, gid: u32| {
+        let mut header = tar::Header::new_gnu();
+        header.as_old_mut().name[..1].copy_from_slice(b"d");
+        header.set_entry_type(tar::EntryType::Directory);
+        header.set_mode(0o755);
+        header.set_uid(uid.into());
+        header.set_gid(gid.into());
+        header.set_size(0);
+        header.set_cksum();
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.append(&header, &b""[..]).unwrap();
+        builder.into_inner().unwrap()
+    };
+    for (lower, upper, differs) in [
+        ((0, 7), (0, u32::MAX), true),
+        ((7, 0), (u32::MAX, 0), true),
+        ((0, 0), (u32::MAX, u32::MAX), false),
+        ((7, 7), (8, 8), false),
+    ] {
+        let mut image = Layers::default();
+        for (uid, gid) in [lower, upper] {
+            image.add(directory(uid, gid).as_slice()).unwrap();
+        }
+        assert_eq!(
+            !image.elsewhere().is_empty(),
+            differs,
+            "{lower:?}, {upper:?}"
+        );
+    }
 }
 
 #[test]
