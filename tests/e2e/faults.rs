@@ -175,7 +175,7 @@ impl std::fmt::Display for Case<'_> {
 }
 
 /// Checks what a user must be able to rely on after any fault.
-fn violations(ran: &Ran, clean: &ProgramOutput) -> Vec<String> {
+fn violations(ran: &Ran, clean: &ProgramOutput) -> impl Iterator<Item = String> {
     let mut wrong = Vec::new();
     let output = &ran.output;
     let report = serde_json::from_str::<serde_json::Value>(&output.out).ok();
@@ -206,16 +206,11 @@ fn violations(ran: &Ran, clean: &ProgramOutput) -> Vec<String> {
     if ended("failed") && !format!("{}{}", output.out, output.err).contains("hint") {
         wrong.push("no hint".into());
     }
+    let broken = ran.broken.as_deref().unwrap_or("-");
+    let name = format!("{} ({broken})", ran.name);
     wrong
-        .iter()
-        .map(|w| {
-            format!(
-                "{} ({}): {w}: {output:?}",
-                ran.name,
-                ran.broken.as_deref().unwrap_or("-"),
-            )
-        })
-        .collect()
+        .into_iter()
+        .map(move |wrong| format!("{name}: {wrong}"))
 }
 
 fn statuses(output: &ProgramOutput) -> BTreeSet<(String, String)> {
@@ -297,15 +292,21 @@ async fn at_every_call(
     (site, clean, outcomes)
 }
 
+#[expect(clippy::print_stderr, reason = "shown when the test fails")]
 pub(crate) async fn every_call(way: &Way) {
     if lab_only() {
         return;
     }
     let (site, clean, outcomes) = at_every_call("faults", way, some).await;
-    let wrong: Vec<String> = outcomes
+    let wrong: Vec<(String, &ProgramOutput)> = outcomes
         .iter()
-        .flat_map(|ran| violations(ran, &clean.output))
+        .flat_map(|ran| violations(ran, &clean.output).map(|wrong| (wrong, &ran.output)))
         .collect();
+    for (wrong, output) in &wrong {
+        eprintln!("{wrong}: {output:?}");
+    }
+    // Long outputs come first: what is wrong is read at the end.
+    let wrong: Vec<&String> = wrong.iter().map(|(wrong, _)| wrong).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     // What was not shown to be gone, the lease removes.
     let unverified = outcomes.iter().filter(|ran| ran.output.code == 5).count();

@@ -23,6 +23,15 @@ impl Cluster {
         self.context.is_none()
     }
 
+    /// An existing cluster, by its context.
+    #[cfg(test)]
+    pub(crate) fn existing(context: &str) -> Self {
+        Self {
+            context: Some(context.to_owned()),
+            image: String::new(),
+        }
+    }
+
     pub(crate) fn start(&self) -> Result<()> {
         if self.is_lab() {
             lab::run(lab::Command::Up)?;

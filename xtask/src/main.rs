@@ -6,6 +6,7 @@ mod chart;
 mod cluster;
 mod consumers;
 mod demo;
+mod end_to_end;
 mod image;
 mod lab;
 mod test;

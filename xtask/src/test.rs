@@ -6,8 +6,9 @@ use anyhow::{Result, anyhow, ensure};
 
 use crate::{
     archives, chart,
-    cluster::{self, Cluster},
+    cluster::Cluster,
     consumers::{self, Outcome},
+    end_to_end::EndToEnd,
     lab, third_party,
     ui::say,
 };
@@ -154,57 +155,16 @@ fn tool(name: &str, version: &str, args: &[&str]) -> Result<()> {
 
 /// Builds everything first, starts the cluster, runs the steps that need it, and stops it.
 fn on_the_cluster(cluster: &Cluster) -> [(&'static str, Result<()>); 2] {
-    let tests = build_tests(cluster);
+    say(&format!("== {END_TO_END} on {}", cluster.context()));
+    let tests = EndToEnd::build();
     let example = third_party::build();
     let (tests, example) = match cluster.start() {
         Ok(()) => {
-            let tests = tests.and_then(|(tests, program)| run_tests(cluster, &tests, &program));
+            let tests = tests.and_then(|tests| tests.run(cluster));
             let example = example.and_then(|program| third_party::run(cluster, &program));
             (tests.and(cluster.stop()), example)
         }
         Err(error) => (Err(error), Err(anyhow!("the cluster did not start"))),
     };
     [(END_TO_END, tests), (third_party::NAME, example)]
-}
-
-/// The end-to-end tests and the program that they run.
-fn build_tests(cluster: &Cluster) -> Result<(String, String)> {
-    say(&format!("== {END_TO_END} on {}", cluster.context()));
-    let build = ["build", "--package", "secure-scan-cli"];
-    let program = cluster::build(&build, "secure-scan")?;
-    let tests = cluster::build(
-        &[
-            "test",
-            "--package",
-            "scanner-tests",
-            "--features",
-            "e2e",
-            "--test",
-            "e2e",
-            "--no-run",
-        ],
-        "e2e",
-    )?;
-    Ok((tests, program))
-}
-
-fn run_tests(cluster: &Cluster, tests: &str, program: &str) -> Result<()> {
-    let run = |args: &[&str]| -> Result<bool> {
-        let mut command = cluster.command(tests)?;
-        command.args(args).env("SCANNER_E2E_PROGRAM", program);
-        if cluster.is_lab() {
-            command.env("SCANNER_E2E_PROBE", lab::probe_by_digest()?);
-        }
-        Ok(command.status()?.success())
-    };
-    let together = run(&[])?;
-    if !cluster.is_lab() {
-        say("== NOT RUN: tests that stop a part of the cluster, which only the lab allows");
-        ensure!(together, "a test failed");
-        return Ok(());
-    }
-    say("== end-to-end tests that stop a part of the lab, one after the other");
-    let alone = run(&["--ignored", "--test-threads", "1"])?;
-    ensure!(together && alone, "a test failed");
-    Ok(())
 }
