@@ -8,12 +8,31 @@ mod proxies;
 mod renewals;
 mod secrets;
 
-use std::path::PathBuf;
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 use kube::Config;
 use tempfile::TempDir;
 
 use super::*;
+
+/// Writes a shell script that can be run. A shell of its own writes it: a program that another thread starts meanwhile would
+/// inherit a file that this process has open for writing, and the kernel refuses to run that.
+fn program(path: &Path, text: &str) {
+    let mut writer = Command::new("/bin/sh")
+        .args(["-c", r#"cat >"$0" && chmod 755 "$0""#])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = writer.stdin.take().unwrap();
+    write!(input, "#!/bin/sh\n{text}\n").unwrap();
+    drop(input);
+    assert!(writer.wait().unwrap().success());
+}
 
 fn file(text: &str) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! A credential plugin runs once for all connections and both identities, and only where kubectl would let it run.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::fs;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
@@ -8,14 +8,14 @@ use rcgen::{CertificateParams, KeyPair};
 use scanner_core::cause::chain;
 use tempfile::TempDir;
 
-use super::super::*;
+use super::{super::*, program};
 use crate::api::{environment::Environment, transport::InMemory};
 
 /// A folder with a plugin that counts its runs and answers so, a kubeconfig that names it, and a home.
 fn site(answer: &str, more: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).display().to_string();
-    script(
+    program(
         &dir.path().join("plugin"),
         &format!("echo x >>{}\ncat <<'END'\n{answer}\nEND", path("count")),
     );
@@ -28,11 +28,6 @@ fn site(answer: &str, more: &str) -> TempDir {
     fs::write(dir.path().join("config"), config).unwrap();
     fs::create_dir(dir.path().join(".kube")).unwrap();
     dir
-}
-
-fn script(path: &Path, text: &str) {
-    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn runs(dir: &TempDir) -> usize {
@@ -314,7 +309,7 @@ async fn it_gets_the_cluster_and_the_proxy_that_the_kubeconfig_names() {
     let dir = site("", ", provideClusterInfo: true");
     let given = dir.path().join("given");
     let answer = credential(r#""token": "t""#);
-    script(
+    program(
         &dir.path().join("plugin"),
         &format!(
             "printf %s \"$KUBERNETES_EXEC_INFO\" >{}\necho '{answer}'",

@@ -1,12 +1,12 @@
 //! Which file runs as a credential plugin: the one that this process's `PATH` means, whatever the kubeconfig says.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, path::Path};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Config, api::ListParams};
 use tempfile::TempDir;
 
-use super::super::*;
+use super::{super::*, program};
 use crate::api::{environment::Environment, transport::InMemory};
 
 /// Two programs of the name `helper`, each of which writes down when it runs: one in `good`, one in `evil`.
@@ -28,9 +28,7 @@ impl Site {
             // Its token is over at once, so that every call runs it again.
             let answer =
                 r#"{"status": {"token": "t", "expirationTimestamp": "2020-01-01T00:00:00Z"}}"#;
-            let text = format!("#!/bin/sh\necho {folder} >>{ran}\necho '{answer}'\n");
-            fs::write(&file, text).unwrap();
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+            program(&file, &format!("echo {folder} >>{ran}\necho '{answer}'"));
         }
         site
     }

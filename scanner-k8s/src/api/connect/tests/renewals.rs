@@ -1,6 +1,6 @@
 //! A credential plugin runs again when what it gave is over: once for all calls, not for ever, and never twice for one failure.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{fs, time::Duration};
 
 use futures_util::future::join_all;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -9,7 +9,7 @@ use scanner_core::cause::chain;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
-use super::super::*;
+use super::{super::*, program};
 use crate::api::{
     call::{CallErrorKind, call, call_with_retry},
     transport::InMemory,
@@ -39,9 +39,7 @@ impl Plugin {
     }
 
     fn set(&self, script: &str) {
-        let file = self.path("plugin");
-        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        program(&self.dir.path().join("plugin"), script);
     }
 
     fn builder(&self) -> ClusterBuilder {

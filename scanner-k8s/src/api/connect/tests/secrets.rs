@@ -1,13 +1,13 @@
 //! No secret of a kubeconfig, and none that a credential plugin has or gives, is in an error or in the audit log.
 
-use std::{error::Error, fs, os::unix::fs::PermissionsExt as _};
+use std::{error::Error, fs};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use scanner_core::cause::chain;
 use tempfile::TempDir;
 
-use super::super::*;
+use super::{super::*, program};
 use crate::api::transport::InMemory;
 
 const SECRETS: [&str; 5] = [
@@ -85,12 +85,13 @@ fn kubeconfig(script: &str, good: usize) -> TempDir {
     let at = |name: &str| dir.path().join(name).display().to_string();
     let token = r#"{"kind": "ExecCredential", "status": {"token": "STDOUT-TOKEN", "expirationTimestamp": "2020-01-01T00:00:00Z"}}"#;
     let text = format!(
-        "#!/bin/sh\necho x >>{0}\nif [ \"$(wc -l <{0})\" -le {good} ]; then echo '{token}'; exit 0; fi\n{script}\n",
+        "echo x >>{0}\nif [ \"$(wc -l <{0})\" -le {good} ]; then echo '{token}'; exit 0; fi\n{script}",
         at("count")
     );
-    fs::write(at("plugin.sh"), text).unwrap();
-    if !script.is_empty() {
-        fs::set_permissions(at("plugin.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    if script.is_empty() {
+        fs::write(at("plugin.sh"), text).unwrap();
+    } else {
+        program(at("plugin.sh").as_ref(), &text);
     }
     let config = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters: [{{name: c, cluster: {{server: 'https://h'}}}}]\n\
