@@ -22,6 +22,8 @@ pub enum AlarmKind {
     Impersonated,
     /// A token of the scan's identity that somebody else requested.
     TokenIssued,
+    /// An exec, attach, port forward or proxy by somebody else into a pod or container that the scan made.
+    EnteredByOther,
     /// A Secret of type `service-account-token` for the scan's identity.
     TokenSecret,
     /// A Secret in the namespace of the scan's identity that the cluster filled with a token; the log does not say for
@@ -55,6 +57,10 @@ impl AlarmKind {
             }
             Self::Impersonated => "somebody impersonated the scan's identity",
             Self::TokenIssued => "somebody else got a token of the scan's identity",
+            Self::EnteredByOther => {
+                "somebody else's stream (exec, attach, port forward or proxy) into a pod or container of the scan, where the \
+                 evidence is made"
+            }
             Self::TokenSecret => {
                 "somebody wrote a Secret that the cluster fills with a token of the scan's identity"
             }

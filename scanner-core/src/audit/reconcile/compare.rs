@@ -82,8 +82,14 @@ pub(super) fn stranger(event: &Event, log: &ScanLog<'_>) -> Option<AlarmKind> {
         return Some(AlarmKind::Impersonated);
     }
     let object = event.object_ref.as_ref()?;
-    // A refused request gave nobody a token; one without a status may have.
-    let given = event.is_issued() || event.status().is_none_or(|code| code < 400);
+    // A refused request gave nobody a token and led nowhere; one without a status may have.
+    let taken = event.status().is_none_or(|code| code < 400);
+    let enters = object.resource == "pods"
+        && (log.is_name(&object.name) || event.query("container").any(|name| log.is_name(&name)));
+    if stream && enters && taken {
+        return Some(AlarmKind::EnteredByOther);
+    }
+    let given = event.is_issued() || taken;
     let minted = event.verb == "create"
         && object.resource == "serviceaccounts"
         && object.subresource == "token"

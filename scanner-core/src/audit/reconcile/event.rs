@@ -1,6 +1,6 @@
 //! One event of the API server's own audit log (`audit.k8s.io/v1`).
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -122,6 +122,18 @@ impl Event {
     pub(super) fn is_stream(&self) -> bool {
         let object = self.object_ref.as_ref();
         object.is_some_and(|object| STREAMS.contains(&object.subresource.as_str()))
+    }
+
+    /// Values of that name in the query of its URI.
+    pub(super) fn query<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+        let query = self
+            .request_uri
+            .split_once('?')
+            .map_or("", |(_, query)| query);
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        pairs
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value)
     }
 
     /// In one line, not yet safe to show.

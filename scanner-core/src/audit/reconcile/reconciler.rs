@@ -110,8 +110,18 @@ impl<'a> Reconciler<'a> {
         if event.stage != RECEIVED {
             self.secrets.other(event, &self.log, &mut self.found);
         }
-        if let Some(kind) = stranger(event, &self.log) {
-            self.stranger(kind, event);
+        match stranger(event, &self.log) {
+            Some(kind) => self.stranger(kind, event),
+            None => self.refused(event),
+        }
+    }
+
+    /// Forgets a request that was received, and refused later.
+    fn refused(&mut self, event: &Event) {
+        let id = &event.audit_id;
+        let only_received = |known: &Stranger| known.stages.is_empty();
+        if event.stage != RECEIVED && self.strangers.get(id).is_some_and(only_received) {
+            self.strangers.remove(id);
         }
     }
 

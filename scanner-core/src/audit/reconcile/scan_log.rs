@@ -84,6 +84,12 @@ impl<'a> ScanLog<'a> {
         self.accounts.contains(user.as_str())
     }
 
+    /// Whether a pod or a container of that name is a scan's own: it has the name of the scan's account.
+    pub(super) fn is_name(&self, name: &str) -> bool {
+        let mut accounts = self.accounts.iter();
+        accounts.any(|user| user.rsplit(':').next() == Some(name))
+    }
+
     /// Whether a scan's identity lives in that namespace.
     pub(super) fn lives_in(&self, namespace: &str) -> bool {
         let start = format!("system:serviceaccount:{namespace}:");

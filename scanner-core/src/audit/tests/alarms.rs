@@ -43,6 +43,7 @@ fn words_say_which_token_was_used_and_for_what() {
         AlarmKind::CallWithOtherToken,
         AlarmKind::Impersonated,
         AlarmKind::TokenIssued,
+        AlarmKind::EnteredByOther,
         AlarmKind::TokenSecret,
         AlarmKind::UnknownTokenSecret,
         AlarmKind::Contradicted,

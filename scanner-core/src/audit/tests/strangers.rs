@@ -160,3 +160,67 @@ fn the_head_is_an_envelope_that_others_verify() {
     let verified = verify(text.as_bytes(), None).unwrap();
     assert_eq!(verified.entries().count(), 5);
 }
+
+#[test]
+fn who_enters_a_pod_or_container_of_the_scan_is_an_alarm() {
+    let alarms = |subresource: &str, pod: &str, query: &str, status: u16| {
+        let mut event = without_credential(event("x", "tenant", status));
+        event["objectRef"] = json!({"resource": "pods", "subresource": subresource, "namespace": "shop", "name": pod});
+        event["requestURI"] = json!(format!(
+            "/api/v1/namespaces/shop/pods/{pod}/{subresource}?{query}"
+        ));
+        let report = found(&log_with([]), &[event]);
+        report
+            .alarms
+            .into_iter()
+            .map(|alarm| alarm.kind)
+            .collect::<Vec<_>>()
+    };
+    let entered = [AlarmKind::EnteredByOther];
+    let own = "secure-scan-abcd1234";
+    for way in ["exec", "attach", "portforward", "proxy"] {
+        assert_eq!(alarms(way, own, "command=sh", 101), entered, "{way}");
+    }
+    assert_eq!(
+        alarms("exec", "web", &format!("command=sh&container={own}"), 101),
+        entered
+    );
+    let encoded = "container=%73ecure-scan-abcd1234&command=sh";
+    assert_eq!(alarms("exec", "web", encoded, 101), entered);
+    // It was refused, enters another container, or only reads.
+    assert_eq!(alarms("exec", own, "command=sh", 403), []);
+    assert_eq!(
+        alarms(
+            "exec",
+            "web",
+            "container=app&command=secure-scan-abcd1234",
+            101
+        ),
+        []
+    );
+    assert_eq!(alarms("log", own, "", 200), []);
+}
+
+#[test]
+fn a_request_that_was_received_and_then_refused_is_no_alarm() {
+    let stage = |stage: &str, status: Option<u16>| {
+        let mut event = without_credential(event("x", "tenant", status.unwrap_or(200)));
+        event["stage"] = json!(stage);
+        event["verb"] = json!("create");
+        event["objectRef"] = json!({"resource": "serviceaccounts", "subresource": "token",
+            "namespace": "shop", "name": "secure-scan-abcd1234"});
+        if status.is_none() {
+            event["responseStatus"] = Value::Null;
+        }
+        event
+    };
+    let alarms = |events: &[Value]| found(&log_with([]), events).alarms.len();
+    let (received, refused) = (
+        stage("RequestReceived", None),
+        stage("ResponseComplete", Some(403)),
+    );
+    assert_eq!(alarms(std::slice::from_ref(&received)), 1, "still open");
+    assert_eq!(alarms(&[received.clone(), refused]), 0);
+    let made = stage("ResponseComplete", Some(201));
+    assert_eq!(alarms(&[received, made]), 1);
+}
