@@ -57,7 +57,7 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 pub fn main() -> ExitCode {
     // A core dump would hold the token. If this limit cannot be set, core dumps are already off or limited further.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
-    // Another program of the same user must not read it from this one's memory either.
+    // Nor may another program of the same user open this one's memory, from here on: see docs/credentials.md.
     let _ = prctl::set_dumpable(false);
     let words: Vec<OsString> = std::env::args_os().collect();
     let command = cli::command(words.first().map(OsString::as_os_str));

@@ -3,7 +3,10 @@
 use std::future::pending;
 
 use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount, rbac::v1::Role};
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, PropagationPolicy};
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams, PostParams, PropagationPolicy},
+};
 use scanner_core::{ScanReport, Verdict};
 use scanner_k8s::ScanScope;
 use scanner_tests::{TestNamespace, eventually, shell::run_in};
@@ -215,5 +218,29 @@ async fn a_controller_that_annotates_what_a_scan_makes_is_no_alert() {
     .await;
     assert_eq!(report.verdict, Verdict::Passed, "{}", show(&report));
     assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_says_that_the_lease_has_ended_raises_an_alert() {
+    let (report, site) = attacked("ended-status", async |site, scope| {
+        let jobs: Api<Job> = Api::namespaced(site.client.clone(), &site.namespace);
+        let later = "2099-01-01T00:00:00Z";
+        let condition = |kind: &str| {
+            json!({
+                "type": kind, "status": "True", "reason": "DeadlineExceeded",
+                "lastProbeTime": later, "lastTransitionTime": later,
+            })
+        };
+        let ended =
+            json!({"status": {"conditions": [condition("FailureTarget"), condition("Failed")]}});
+        let name = scope.name();
+        let (params, ended) = (PatchParams::default(), Patch::Merge(&ended));
+        let patched = jobs.patch_status(&name, &params, &ended).await;
+        patched.expect("the tenant may write the status");
+    })
+    .await;
+    let message = alert(&report, "lease-disarmed");
+    assert!(message.contains("changed the status of Job"), "{message}");
     site.remove().await;
 }

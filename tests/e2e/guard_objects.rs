@@ -182,6 +182,12 @@ async fn a_tenant_changes_nothing_of_a_scan_and_the_controllers_remove_all_of_it
         let answer = says(&site, Some("tenant"), method, &path, &body).await;
         own.push((path, answer));
     }
+    // A target's own containers are their owners', whatever became of the pod.
+    for way in ["exec?command=sh&container=app", "portforward", "proxy/"] {
+        let path = format!("{core}/pods/web/{way}");
+        let answer = says(&site, Some("tenant"), Method::POST, &path, &Value::Null).await;
+        assert!(!answer.contains("secure-scan guard"), "{path}: {answer}");
+    }
     // The Job controller, the collector of ended Jobs and the garbage collector do the rest once the lease is over.
     let lease = format!("/apis/batch/v1/namespaces/{namespace}/jobs/{NAME}");
     let over = json!({"spec": {"activeDeadlineSeconds": 1}});

@@ -81,7 +81,7 @@ impl SecurityControl for SingleUseCredential {
             )
         } else {
             (
-                "A token that is used once",
+                "A token that dies once the streams are open",
                 "the Secret is deleted once the streams are open; then the token must get 401",
             )
         };

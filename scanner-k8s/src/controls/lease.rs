@@ -128,6 +128,8 @@ async fn start(scope: &ScanScope, manifest: serde_json::Value) -> Result<String,
             ),
         )
     })?;
+    let started = job.status.and_then(|status| status.start_time);
+    scope.ledger().note_lease_start(&name, started);
     let spec = job.spec.unwrap_or_default();
     let held = job.metadata.uid.as_deref() == Some(uid.as_str())
         && spec.suspend != Some(true)

@@ -1,7 +1,7 @@
 //! The rights of the scan identity, as the server reports them.
 
 use futures_util::future::join_all;
-use k8s_openapi::api::authorization::v1::ResourceAttributes;
+use k8s_openapi::api::authorization::v1::{NonResourceRule, ResourceAttributes};
 use scanner_core::{ControlError, Remedy, plan::PlannedRule};
 
 use crate::{api::call::CallError, run::scope::ScanScope};
@@ -55,20 +55,33 @@ const GIVEN_TO_ALL: [(&str, &str, &str); 10] = [
 const CONSTRAINTS: [&str; 3] = ["restricted", "restricted-v2", "restricted-v3"];
 
 /// Rights that are asked for one by one if the server calls its list incomplete: verb, API group, resource and subresource.
-const DANGEROUS: [(&str, &str, &str, &str); 12] = [
+const DANGEROUS: [(&str, &str, &str, &str); 22] = [
     ("get", "", "secrets", ""),
     ("list", "", "secrets", ""),
+    ("watch", "", "secrets", ""),
     ("create", "", "pods", ""),
     ("get", "", "pods", "exec"),
     ("create", "", "pods", "exec"),
+    ("get", "", "pods", "attach"),
     ("create", "", "pods", "attach"),
+    ("get", "", "pods", "portforward"),
     ("create", "", "pods", "portforward"),
+    ("get", "", "pods", "proxy"),
     ("patch", "", "pods", "ephemeralcontainers"),
+    ("update", "", "pods", "ephemeralcontainers"),
     ("create", "", "serviceaccounts", "token"),
     ("create", "apps", "deployments", ""),
     ("create", "batch", "jobs", ""),
     ("create", "rbac.authorization.k8s.io", "rolebindings", ""),
+    ("bind", "rbac.authorization.k8s.io", "clusterroles", ""),
+    ("escalate", "rbac.authorization.k8s.io", "roles", ""),
+    ("impersonate", "", "users", ""),
+    ("impersonate", "", "groups", ""),
+    ("impersonate", "", "serviceaccounts", ""),
 ];
+
+/// Verbs of a path of the API server that only read.
+const READING_PATHS: [&str; 2] = ["get", "head"];
 
 /// What the server says that the scan identity may do in `namespace`, beyond reviewing itself, and whether it calls
 /// that incomplete. One call.
@@ -80,6 +93,9 @@ pub(super) async fn seen(
     let status = review.review_rules(namespace).await;
     let status = status.map_err(CallError::of_control)?;
     let incomplete = status.incomplete;
+    if let Some(paths) = status.non_resource_rules.iter().find(|rule| changes(rule)) {
+        return Err(beyond(paths));
+    }
     let rules = status.resource_rules.into_iter().map(|rule| {
         let mut verbs = rule.verbs;
         verbs.sort();
@@ -91,6 +107,31 @@ pub(super) async fn seen(
         )
     });
     Ok((rules.filter(|rule| !is_default(rule)).collect(), incomplete))
+}
+
+/// Whether a right to paths of the API server, such as `/healthz`, is more than to read some of them. Every account reads those of
+/// discovery, and a distribution may add others.
+fn changes(rule: &NonResourceRule) -> bool {
+    let mut paths = rule.non_resource_urls.iter().flatten();
+    rule.verbs
+        .iter()
+        .any(|verb| !READING_PATHS.contains(&verb.as_str()))
+        || paths.any(|path| matches!(path.as_str(), "*" | "/*"))
+}
+
+fn beyond(rule: &NonResourceRule) -> ControlError {
+    let paths = rule
+        .non_resource_urls
+        .as_deref()
+        .unwrap_or_default()
+        .join(", ");
+    ControlError::new(format!(
+        "the scan identity may do more than read some paths of the API server: {} {paths}",
+        rule.verbs.join(", ")
+    ))
+    .with_remedy(Remedy::advice(
+        "find out which ClusterRoleBinding gives this right to all accounts, and remove it",
+    ))
 }
 
 fn is_default(rule: &PlannedRule) -> bool {
@@ -205,6 +246,29 @@ mod tests {
         assert!(!is_default(&rule("selfsubjectreviews", &["*"])));
         assert!(!is_default(&rule("secrets", &["get"])));
         assert!(!is_default(&manifest::exec_rule("web")));
+    }
+
+    #[test]
+    fn paths_of_the_server_may_be_read_and_not_all_of_them() {
+        let rule = |verbs: &[&str], paths: &[&str]| NonResourceRule {
+            verbs: verbs.iter().map(ToString::to_string).collect(),
+            non_resource_urls: Some(paths.iter().map(ToString::to_string).collect()),
+        };
+        for (verbs, paths, wanted) in [
+            (
+                &["get"][..],
+                &["/healthz", "/apis/*", "/metrics"][..],
+                false,
+            ),
+            (&["get", "head"], &["/version/"], false),
+            (&["post"], &["/debug/flags/v"], true),
+            (&["*"], &["/healthz"], true),
+            (&["get"], &["*"], true),
+            (&["get"], &["/healthz", "/*"], true),
+        ] {
+            let rule = rule(verbs, paths);
+            assert_eq!(changes(&rule), wanted, "{rule:?}");
+        }
     }
 
     #[test]

@@ -175,17 +175,10 @@ fn changed(job: &DynamicObject, now: Timestamp, grace: u32) -> Result<String, St
 
 /// Why the lease is over, or why it may not be.
 fn lease(job: &DynamicObject, now: Timestamp, grace: u32) -> Result<String, State> {
-    let conditions = job.data["status"]["conditions"].as_array();
-    let over = conditions.into_iter().flatten().any(|c| {
-        c["status"] == "True" && matches!(c["type"].as_str(), Some("Failed" | "Complete"))
-    });
-    if over {
-        return Ok("the cluster has ended its lease".into());
-    }
     let text = job.data["status"]["startTime"].as_str();
     let started: Option<Timestamp> = text.and_then(|t| t.parse().ok());
-    // A Job that was never started, as one that a queue holds, counts from its creation.
-    let since = started.or_else(|| job.creation_timestamp().map(|t| t.0));
+    // A Job that was never started, as one that a queue holds, counts from its creation, and none started before.
+    let since = started.max(job.creation_timestamp().map(|t| t.0));
     let longest = i64::from(MAX_LEASE);
     let deadline = job.data["spec"]["activeDeadlineSeconds"].as_i64();
     let Some(seconds) = deadline.filter(|seconds| (1..=longest).contains(seconds)) else {
@@ -201,6 +194,14 @@ fn lease(job: &DynamicObject, now: Timestamp, grace: u32) -> Result<String, Stat
             )),
         };
     };
+    let conditions = job.data["status"]["conditions"].as_array();
+    let ended = conditions.into_iter().flatten().any(|c| {
+        c["status"] == "True" && matches!(c["type"].as_str(), Some("Failed" | "Complete"))
+    });
+    // Somebody can write that into the status of a lease that still runs.
+    if ended && since.and_then(|since| after(since, seconds, 0, now)) == Some(true) {
+        return Ok("the cluster has ended its lease".into());
+    }
     let passed = since.and_then(|since| after(since, seconds, grace, now));
     match (passed, started) {
         (Some(true), Some(_)) => Ok("its lease is past its deadline".into()),

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -247,6 +247,17 @@ impl Ledger {
             made.find(|made| (made.kind.as_str(), made.name.as_str()) == (kind, name))
         {
             version.clone_into(&mut made.version);
+        }
+    }
+
+    /// Records when the scan saw a lease start.
+    pub(crate) fn note_lease_start(&self, name: &str, start: Option<Time>) {
+        let mut state = self.state();
+        let mut made = state.made.iter_mut();
+        if let Some(made) =
+            made.find(|made| (made.kind.as_str(), made.name.as_str()) == ("Job", name))
+        {
+            made.lease_start = start;
         }
     }
 

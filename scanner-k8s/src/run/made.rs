@@ -35,6 +35,8 @@ pub struct Made {
     pub(super) records: Vec<ManagedFieldsEntry>,
     /// The object without its metadata and status.
     pub(super) content: Value,
+    /// When a lease started, once the scan has seen it.
+    pub(super) lease_start: Option<Time>,
     /// Whether the server created it with other owners or labels than the scan asked for; it is not compared then.
     pub(super) came_otherwise: bool,
 }
@@ -54,6 +56,7 @@ impl Made {
             generation: made.meta().generation,
             records: made.managed_fields().to_vec(),
             content: content(made),
+            lease_start: None,
             came_otherwise: false,
         }
     }
@@ -76,6 +79,12 @@ impl Made {
     /// Finalizers that it came with.
     pub(crate) fn finalizers(&self) -> &[String] {
         &self.finalizers
+    }
+
+    /// When a lease started, as a value; `None` where the scan has not seen it.
+    pub(crate) fn lease_start(&self) -> Option<Value> {
+        let start = self.lease_start.as_ref()?;
+        serde_json::to_value(start).ok()
     }
 
     /// The object as it was made, without its metadata and status.

@@ -158,6 +158,13 @@ fn on_the_pod(namespace: &str) -> Vec<Attack> {
     let pod = format!("{}/pods/{NAME}", core(namespace));
     let enter =
         |what, method, way: &str| attack(what, method, &format!("{pod}/{way}"), Value::Null, MINE);
+    let into_target = |what, method, way: &str| {
+        let path = format!(
+            "{}/pods/web/{way}?command=sh&stdout=true&container={NAME}",
+            core(namespace)
+        );
+        attack(what, method, &path, Value::Null, MINE)
+    };
     let added = format!("{pod}/ephemeralcontainers");
     vec![
         patch(
@@ -184,6 +191,16 @@ fn on_the_pod(namespace: &str) -> Vec<Attack> {
             "an attach to the scan's pod",
             Method::GET,
             "attach?stdout=true",
+        ),
+        into_target(
+            "an exec into the scan's container of a target",
+            Method::POST,
+            "exec",
+        ),
+        into_target(
+            "an attach to the scan's container of a target",
+            Method::GET,
+            "attach",
         ),
         enter("a proxy to the scan's pod", Method::GET, "proxy/"),
         enter(

@@ -58,7 +58,14 @@ fn a_scan_that_may_run_is_never_touched() {
 fn what_the_cluster_ended_is_over_and_what_it_never_started_is_over_late() {
     let failed = json!([{"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}]);
     let ended = job(|j| j["status"]["conditions"] = failed.clone());
-    assert!(states(&[ended], 1)[0].is_expired());
+    assert!(states(std::slice::from_ref(&ended), 61)[0].is_expired());
+    // Who may write the status of a Job could have a running scan's objects removed.
+    for seconds in [1, 60] {
+        let found = &states(std::slice::from_ref(&ended), seconds)[0];
+        assert!(matches!(found, State::Running(_)), "{seconds}: {found:?}");
+    }
+    let set_back = job(|j| j["status"]["startTime"] = json!("2020-01-01T00:00:00Z"));
+    assert!(!states(&[set_back], 90)[0].is_expired());
     let held = job(|j| {
         j["status"] = json!({});
         j["spec"]["suspend"] = json!(true);

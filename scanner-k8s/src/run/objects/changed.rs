@@ -15,6 +15,9 @@ pub(crate) const LEASE_DISARMED: &str = "lease-disarmed";
 /// Identifier of the alert that an object of a scan was changed.
 pub(crate) const OBJECT_CHANGED: &str = "scan-object-changed";
 
+/// Conditions of a Job that has ended, or is about to; see `JobConditionType`.
+const ENDED: [&str; 4] = ["Failed", "FailureTarget", "Complete", "SuccessCriteriaMet"];
+
 /// Whether only the maker changes objects of that kind; the node, for example, keeps its state in a pod.
 pub(crate) fn is_compared(kind: &str) -> bool {
     kind != "Pod"
@@ -52,6 +55,17 @@ pub(crate) fn alerts<K: Resource + Serialize>(
         let alert = SecurityAlert::new(id, message);
         alerts.push(alert.evidence(format!("finalizers: [{}]", now.finalizers().join(", "))));
     }
+    if made.kind == "Job" && !is_over {
+        let status = serde_json::to_value(now).unwrap_or_default()["status"].take();
+        if let Some(how) = stopped(made.lease_start().as_ref(), &status) {
+            let message = format!(
+                "somebody changed the status of Job {}, the lease of this scan: the cluster would not end it in time",
+                made.name
+            );
+            let alert = SecurityAlert::new(LEASE_DISARMED, message);
+            alerts.push(alert.evidence(how));
+        }
+    }
     let parts = parts(&made.kind, made.content(), &content(now));
     if !parts.is_empty() {
         let id = match made.kind.as_str() {
@@ -63,6 +77,28 @@ pub(crate) fn alerts<K: Resource + Serialize>(
         alerts.push(alert.evidence(format!("changed: {}", parts.join(", "))));
     }
     alerts
+}
+
+/// What in the status of a lease that is not over keeps the Job controller from ending it at its deadline: it does nothing with
+/// a Job that has ended, and it counts from the start.
+fn stopped(started: Option<&Value>, status: &Value) -> Option<String> {
+    let conditions = status["conditions"].as_array().into_iter().flatten();
+    let ended: Vec<&str> = conditions
+        .filter(|condition| condition["status"] == "True")
+        .filter_map(|condition| condition["type"].as_str())
+        .filter(|kind| ENDED.contains(kind))
+        .collect();
+    if !ended.is_empty() {
+        return Some(format!("conditions: {}", ended.join(", ")));
+    }
+    if !status["completionTime"].is_null() {
+        return Some("it has a time of completion".into());
+    }
+    let moved = started.filter(|started| **started != status["startTime"])?;
+    Some(format!(
+        "it started at {moved}, and now says {}",
+        status["startTime"]
+    ))
 }
 
 /// Alerts about what ties an object to its lease and lets it be found: owners, finalizers and the labels of the scan.
@@ -195,7 +231,21 @@ mod tests {
     #[test]
     fn a_lease_that_is_deleted_or_given_more_time_is_an_alert() {
         let job = json!({"spec": {"activeDeadlineSeconds": 60, "template": {}}});
-        assert!(ids::<Job>("Job", &job, |j| j["status"] = json!({"ready": 0})).is_empty());
+        for status in [
+            json!({"ready": 0}),
+            // As a queue holds a Job.
+            json!({"conditions": [{"type": "Suspended", "status": "True"}]}),
+        ] {
+            assert!(ids::<Job>("Job", &job, |j| j["status"] = status.clone()).is_empty());
+        }
+        for status in [
+            json!({"conditions": [{"type": "FailureTarget", "status": "True"}]}),
+            json!({"conditions": [{"type": "Suspended", "status": "False"}, {"type": "Failed", "status": "True"}]}),
+            json!({"completionTime": "2026-01-01T00:00:00Z"}),
+        ] {
+            let found = ids::<Job>("Job", &job, |j| j["status"] = status.clone());
+            assert_eq!(found, [LEASE_DISARMED], "{status}");
+        }
         let found = ids::<Job>("Job", &job, |j| {
             j["spec"]["activeDeadlineSeconds"] = json!(9999);
         });
@@ -205,5 +255,17 @@ mod tests {
             j["metadata"]["finalizers"] = json!(["orphan"]);
         });
         assert_eq!(found, [LEASE_DISARMED]);
+    }
+
+    #[test]
+    fn a_lease_that_says_it_started_later_is_disarmed() {
+        let start = json!("2026-01-01T00:00:00Z");
+        let status = |start: &Value| json!({"startTime": start, "terminating": 0});
+        assert_eq!(stopped(Some(&start), &status(&start)), None);
+        assert_eq!(stopped(None, &status(&start)), None, "it was not seen");
+        for moved in [json!("2099-01-01T00:00:00Z"), Value::Null] {
+            let how = stopped(Some(&start), &status(&moved)).expect("it moved");
+            assert!(how.contains(&moved.to_string()), "{how}");
+        }
     }
 }
