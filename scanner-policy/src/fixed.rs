@@ -7,11 +7,16 @@ use scanner_core::{
 
 use crate::evaluate::{HOST_PATH, has_own};
 
-/// Capabilities with which a process can remount a root filesystem, its own or that of another process that it sees.
-const MOUNTING: [&str; 2] = ["ALL", "SYS_ADMIN"];
-/// Capabilities with which a process can reach files of its node past its own mounts: through the kernel, memory or file
-/// handles.
-const PAST_MOUNTS: [&str; 3] = ["SYS_MODULE", "SYS_RAWIO", "DAC_READ_SEARCH"];
+/// Capabilities with which a process, whatever its own mounts are, can change a root filesystem or the files of the node below
+/// it. `SYS_ADMIN` remounts, and mounts `proc` anew, in which the node names the program that root runs for a crash. The others
+/// lead through the kernel (`SYS_MODULE`), memory (`SYS_RAWIO`) and handles of files (`DAC_READ_SEARCH`).
+const PAST_MOUNTS: [&str; 5] = [
+    "ALL",
+    "SYS_ADMIN",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "DAC_READ_SEARCH",
+];
 
 /// Where a runtime has its socket.
 const SOCKETS: [&str; 2] = ["/run", "/var/run"];
@@ -33,11 +38,10 @@ pub(crate) fn why_not(container: &Inventory) -> Option<String> {
     if !is_read_only || !mounts.iter().any(|mount| mount.target == "/") {
         return Some("its root filesystem is not mounted read-only".into());
     }
-    let own = [&MOUNTING[..], &PAST_MOUNTS].concat();
-    if let Some(power) = power(pod.privileged, &pod.added_capabilities, &own) {
+    if let Some(power) = power(pod.privileged, &pod.added_capabilities) {
         return Some(format!("the container {power}"));
     }
-    of_others(pod).or_else(|| of_node(pod))
+    of_node(pod).or_else(|| pod.containers.iter().find_map(|one| of_container(pod, one)))
 }
 
 /// Whether no process of the pod can change what the container has from its image.
@@ -45,8 +49,8 @@ pub(crate) fn is_fixed(container: &Inventory) -> bool {
     why_not(container).is_none()
 }
 
-/// What gives a container that power: that it is privileged, or one of these capabilities.
-fn power(privileged: bool, added: &[String], all: &[&str]) -> Option<String> {
+/// What leads a container past its mounts: that it is privileged, or a capability.
+fn power(privileged: bool, added: &[String]) -> Option<String> {
     if privileged {
         return Some("is privileged".into());
     }
@@ -54,34 +58,42 @@ fn power(privileged: bool, added: &[String], all: &[&str]) -> Option<String> {
     let names = added
         .iter()
         .map(|name| name.strip_prefix("CAP_").unwrap_or(name));
-    let mut names = names.filter_map(|name| all.iter().find(|one| **one == name));
+    let mut names = names.filter_map(|name| PAST_MOUNTS.iter().find(|one| **one == name));
     names.next().map(|name| format!("has capability {name}"))
 }
 
-/// How a container of the pod reaches its node: the image and the container's writable layer are files of the node.
+/// What the pod as a whole gives its processes.
 fn of_node(pod: &PodFacts) -> Option<String> {
     if pod.host_pid {
         return Some("the pod sees the processes of its node (hostPID)".into());
     }
-    pod.containers.iter().find_map(|one| {
-        let who = if one.target {
-            "the container".to_owned()
-        } else {
-            format!("container {}", visible(&one.name, 80))
-        };
-        if one.privileged {
-            return Some(format!(
-                "{who} is privileged, and has the devices of its node"
-            ));
+    let is_known = pod.containers.iter().any(|one| one.target);
+    (pod.share_process_namespace && !is_known)
+        .then(|| "the containers that see its processes are not known".into())
+}
+
+/// How a container of the pod, the target or another one, reaches its node: the image and the container's writable layer are
+/// files of the node. It may have ended, or been added to look at the target, and may have changed them before.
+fn of_container(pod: &PodFacts, one: &ContainerFacts) -> Option<String> {
+    let who = if one.target {
+        "the container".to_owned()
+    } else {
+        format!("container {} of the pod", visible(&one.name, 80))
+    };
+    if let Some(power) = power(one.privileged, &one.added_capabilities) {
+        return Some(format!("{who} {power}"));
+    }
+    if let Some(device) = one.devices.first() {
+        let device = visible(device, 80);
+        return Some(format!("{who} has the block device {device}"));
+    }
+    let mut mounts = one.mounts.iter().filter(|mount| mount.kind == HOST_PATH);
+    mounts.find_map(|mount| {
+        if !mount.read_only {
+            return Some(format!("{who} may write files of its node (hostPath)"));
         }
-        let mut mounts = one.mounts.iter().filter(|mount| mount.kind == HOST_PATH);
-        mounts.find_map(|mount| {
-            if !mount.read_only {
-                return Some(format!("{who} may write files of its node (hostPath)"));
-            }
-            may_have_runtime(pod, mount)
-                .then(|| format!("{who} may reach the container runtime of its node (hostPath)"))
-        })
+        may_have_runtime(pod, mount)
+            .then(|| format!("{who} may reach the container runtime of its node (hostPath)"))
     })
 }
 
@@ -96,23 +108,4 @@ fn may_have_runtime(pod: &PodFacts, mount: &VolumeMountFacts) -> bool {
         place.is_below(&known) || known.is_below(&place)
     };
     has_own(&place) || SOCKETS.into_iter().any(is_near)
-}
-
-/// Which process outside of the container may mount filesystems and can enter the container's mounts, as it can through any
-/// process of the container that it sees. A container that was added to debug it sees these processes whatever the pod
-/// shares, and may have been there before. Nothing is known about the node's own processes.
-fn of_others(pod: &PodFacts) -> Option<String> {
-    let shares = pod.share_process_namespace;
-    if shares && !pod.containers.iter().any(|one| one.target) {
-        return Some("the containers that see its processes are not known".into());
-    }
-    let sees = |one: &&ContainerFacts| !one.target && (shares || one.kind == "ephemeral");
-    let mut others = pod.containers.iter().filter(sees);
-    others.find_map(|one| {
-        let power = power(one.privileged, &one.added_capabilities, &MOUNTING)?;
-        let name = visible(&one.name, 80);
-        Some(format!(
-            "container {name}, which may see its processes, {power}"
-        ))
-    })
 }

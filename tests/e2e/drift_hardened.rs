@@ -124,7 +124,7 @@ async fn where_somebody_can_write_what_is_unseen_is_named_with_why_and_what_is_s
         (&loose, "may differ: readOnlyRootFilesystem is not set"),
         (
             &beside,
-            "may differ: container other, which may see its processes, is privileged",
+            "may differ: container other of the pod is privileged",
         ),
     ] {
         assert_eq!(output.code, 3, "{output:?}");

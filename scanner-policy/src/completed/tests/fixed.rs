@@ -28,6 +28,25 @@ fn privileged_or_admin(privileged: bool) -> ContainerFacts {
     }
 }
 
+/// Puts another container into the pod, which has a capability and sees no process of the target.
+fn with(pod: &mut PodFacts, capability: &str) {
+    let neighbour = ContainerFacts {
+        added_capabilities: vec![capability.into()],
+        ..ContainerFacts::default()
+    };
+    beside(pod, neighbour);
+    pod.share_process_namespace = false;
+}
+
+/// Puts another container into the pod, and gives it or the target a block device.
+fn with_device(pod: &mut PodFacts, to_target: bool) {
+    beside(pod, ContainerFacts::default());
+    pod.share_process_namespace = false;
+    let mut all = pod.containers.iter_mut();
+    let one = all.find(|one| one.target == to_target);
+    one.expect("both are there").devices = vec!["/dev/xvda".into()];
+}
+
 /// Adds a container that looks at the target.
 fn added(pod: &mut PodFacts, privileged: bool, capability: &str) {
     let debugger = ContainerFacts {
@@ -69,7 +88,7 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
     fn adding(name: &str) -> Vec<String> {
         vec!["NET_BIND_SERVICE".into(), name.into()]
     }
-    let changes: [(bool, Change); 33] = [
+    let changes: [(bool, Change); 40] = [
         (true, |_, _| {}),
         (false, |pod, _| pod.read_only_root_filesystem = false),
         (false, |pod, _| pod.privileged = true),
@@ -94,10 +113,18 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
         (false, |pod, _| {
             beside(pod, privileged_or_admin(false));
         }),
-        (true, |pod, _| {
+        // It mounts `proc` of its node, and names the program that the node runs as root for a crash.
+        (false, |pod, _| {
             beside(pod, privileged_or_admin(false));
             pod.share_process_namespace = false;
         }),
+        (false, |pod, _| with(pod, "ALL")),
+        (false, |pod, _| with(pod, "SYS_MODULE")),
+        (false, |pod, _| with(pod, "cap_sys_rawio")),
+        (false, |pod, _| with(pod, "CAP_DAC_READ_SEARCH")),
+        (true, |pod, _| with(pod, "NET_ADMIN")),
+        (false, |pod, _| with_device(pod, false)),
+        (false, |pod, _| with_device(pod, true)),
         // It has the node's devices.
         (false, |pod, _| {
             beside(pod, privileged_or_admin(true));
@@ -122,7 +149,7 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
         (false, |pod, _| {
             pod.added_capabilities = adding("cap_dac_read_search");
         }),
-        // A container that was added to look at the target sees its processes, whatever the pod shares.
+        // A container that was added to look at the target.
         (false, |pod, _| added(pod, true, "")),
         (false, |pod, _| added(pod, false, "SYS_ADMIN")),
         (true, |pod, _| added(pod, false, "SYS_PTRACE")),

@@ -177,17 +177,14 @@ fn what_somebody_may_have_changed_is_not_compared_and_says_why() {
             let known = mounts(one).clone();
             one.mounts = Collected::with_gaps(known, Gap::new(GapKind::Unknown).into());
         }),
-        (
-            "container evil\\u{a}, which may see its processes, is privileged",
-            |one| {
-                pod(one).containers.push(ContainerFacts {
-                    name: "evil\n".into(),
-                    kind: "ephemeral".into(),
-                    privileged: true,
-                    ..ContainerFacts::default()
-                });
-            },
-        ),
+        ("container evil\\u{a} of the pod is privileged", |one| {
+            pod(one).containers.push(ContainerFacts {
+                name: "evil\n".into(),
+                kind: "ephemeral".into(),
+                privileged: true,
+                ..ContainerFacts::default()
+            });
+        }),
     ];
     for (why, change) in changes {
         let mut one = container(shown(), gaps());
