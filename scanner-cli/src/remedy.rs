@@ -123,6 +123,9 @@ fn pod_words(remedy: &Remedy) -> String {
             "--complete-from-image (with --probe-image) reads it in the image, if the namespace allows a pod that runs as root; \
              --helper-namespace NAMESPACE reads the image in another namespace that does"
         }
+        Remedy::CompareByProbe => {
+            "the container's own shell reads no capabilities of files: --via distroless reads them, and so does --via attached"
+        }
         Remedy::AllowImageTrial => {
             "ask an administrator for such a pod (rights to create and delete pods, room in its quota); or skip the trial with --no-try-image: an image that does not start then leaves its entry in the target's pod"
         }
@@ -233,6 +236,7 @@ mod tests {
             ),
             (Remedy::CompleteFromImage, "--complete-from-image"),
             (Remedy::CompleteFromImage, "--helper-namespace"),
+            (Remedy::CompareByProbe, "--via distroless"),
             (Remedy::UseHelperNamespace, "--helper-namespace"),
             (Remedy::NameHelperNamespace, "--helper-namespace"),
             (

@@ -129,6 +129,8 @@ pub enum Remedy {
     ReadImageAsRoot,
     /// Read in the image, in a pod of the scan's own, what the target's user may not read.
     CompleteFromImage,
+    /// Compare a container with its image by a probe, which reads the capabilities of files.
+    CompareByProbe,
     /// Scan as a user that may read it.
     ReadAsOwner,
     /// Use strategy container, whose agent has the environment of the container itself.

@@ -166,9 +166,12 @@ async fn the_sidecar_and_the_shell_find_the_same_changes_executables_first() {
     change(&site, "changed", CHANGES).await;
     change_in(&site, "beside", Some("web"), CHANGES).await;
     let attached = |pod| [pod, "-c", "web", "--via", "attached"];
-    let (shell, quiet, beside, calm, refused) = tokio::join!(
+    let by_shell = ["web", "--via", "container"];
+    let strict = [&by_shell[..], &["--require-complete"]].concat();
+    let (shell, quiet, whole, beside, calm, refused) = tokio::join!(
         drift(&site, &["changed", "--via", "container"]),
-        drift(&site, &["web", "--via", "container"]),
+        drift(&site, &by_shell),
+        drift(&site, &strict),
         async { drift(&site, &attached("beside")).await },
         async { drift(&site, &attached("calm")).await },
         drift(&site, &["web", "--profile", "container-baseline"]),
@@ -177,6 +180,22 @@ async fn the_sidecar_and_the_shell_find_the_same_changes_executables_first() {
     assert!(refused.err.contains("--profile"), "{refused:?}");
     for output in [&quiet, &calm] {
         assert_eq!(output.code, 0, "{output:?}");
+    }
+    // A shell reads no capabilities of files.
+    assert_eq!(whole.code, 3, "{whole:?}");
+    assert!(whole.err.contains("--via distroless"), "{whole:?}");
+    for (output, status, by_shell) in [
+        (&quiet, "pass", true),
+        (&whole, "error", true),
+        (&calm, "pass", false),
+    ] {
+        let report = output.json();
+        let results = report["findings"][0]["results"].as_array();
+        let unseen = results.and_then(|all| all.last()).expect("drift-unseen");
+        assert_eq!(unseen["status"], status, "{unseen}");
+        let message = unseen["message"].to_string();
+        let says = message.contains("one side did not read them");
+        assert_eq!(says, by_shell, "{unseen}");
     }
     for output in [&shell, &beside] {
         assert_eq!(output.code, 1, "{output:?}");

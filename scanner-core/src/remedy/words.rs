@@ -136,6 +136,9 @@ fn of_scan(remedy: &Remedy) -> &'static str {
         Remedy::CompleteFromImage => {
             "complete the scan from the image of the target, which a pod of the scan's own reads as root"
         }
+        Remedy::CompareByProbe => {
+            "read the container by a probe, which reads the capabilities of files, and not by its own shell"
+        }
         Remedy::ReadAsOwner => "scan as a user that may read it",
         Remedy::UseExec => {
             "take strategy container, whose agent gets the environment of the container itself"

@@ -111,6 +111,13 @@ const CHECKS: [Check; 11] = [
     ),
 ];
 
+/// The checks that rest on the capabilities of programs.
+const ON_CAPABILITIES: [&str; 3] = [
+    "drift-executable-changed",
+    "drift-permissions-changed",
+    "drift-unseen",
+];
+
 /// One result for each check, and one that says what could not be compared.
 pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
     let lists = [
@@ -144,11 +151,10 @@ pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
         },
     ];
     limits.extend(cannot_differ(&drift.fixed));
-    if let Some(path) = &drift.uncompared {
-        limits.push(format!(
-            "capabilities of files were not compared: one side did not read those of {path}"
-        ));
-    }
+    let uncompared = without_capabilities(&drift.uncompared);
+    limits.extend(uncompared.clone());
+    let settled = without_capabilities(&drift.fixed.capabilities);
+    limits.extend(settled.map(|programs| format!("{programs}; they cannot differ")));
     let mut results: Vec<CheckResult> = CHECKS
         .into_iter()
         .zip(lists)
@@ -172,13 +178,9 @@ pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
         })
         .collect();
     let (status, message) = match (unseen.total(), &drift.changeable) {
-        (0, _) if drift.fixed.places.is_empty() => (
-            CheckStatus::Pass,
-            "both sides were read completely".to_owned(),
-        ),
         (0, _) => (
             CheckStatus::Pass,
-            "what was not read cannot differ".to_owned(),
+            uncompared.unwrap_or_else(|| read(&drift.fixed).to_owned()),
         ),
         (count, None) => (CheckStatus::Error, format!("{count} could not be compared")),
         (count, Some(why)) => (
@@ -195,12 +197,15 @@ pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
         unseen,
         (
             "a change in what cannot be read is not found",
-            "mount the root filesystem read-only (readOnlyRootFilesystem): what the container's user cannot read is then what the image \
+            "read the container with a probe and not with its own shell, which reads no capabilities of files; mount the root filesystem read-only (readOnlyRootFilesystem): what the container's user cannot read is then what the image \
              has; the image is read as root where its namespace allows that",
         ),
     ));
     for result in &mut results {
         result.limits.clone_from(&limits);
+        if ON_CAPABILITIES.contains(&result.id.as_str()) {
+            result.not_read = drift.uncompared.total();
+        }
     }
     Findings::new(reference(), results)
 }
@@ -250,6 +255,26 @@ fn cannot_differ(fixed: &Fixed) -> Option<String> {
         "{count} {paths} cannot differ: read-only root filesystem, which no process of the pod can change; not read: {}",
         bounded(&fixed.places)
     ))
+}
+
+/// The words for programs of which one side did not read the capabilities.
+fn without_capabilities(programs: &Evidence) -> Option<String> {
+    let first = programs.kept().first()?;
+    Some(match programs.total() {
+        1 => format!("capabilities of {first} were not compared: one side did not read them"),
+        count => format!(
+            "capabilities of {count} programs were not compared, such as {first}: one side did not read them"
+        ),
+    })
+}
+
+/// How much was read, where nothing that was not read can differ.
+fn read(fixed: &Fixed) -> &'static str {
+    if fixed.places.is_empty() && fixed.capabilities.is_empty() {
+        "both sides were read completely"
+    } else {
+        "what was not read cannot differ"
+    }
 }
 
 fn bounded(items: &Evidence) -> String {

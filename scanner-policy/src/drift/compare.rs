@@ -14,7 +14,7 @@ use scanner_core::{
 use super::{
     checks,
     coverage::{is_cut, missing},
-    differences::{Differences, SHOWN, not_compared, program},
+    differences::{Differences, SHOWN, not_compared},
     image::Image,
     mounted::{Over, planned},
     request::{Depth, request},
@@ -151,6 +151,9 @@ impl Comparison {
             .unseen
             .extend(of_image.into_iter().chain(of_container));
         drift.fixed = unread.fixed(paths);
+        if is_fixed {
+            drift.fixed.capabilities = std::mem::take(&mut drift.uncompared);
+        }
     }
 
     /// Whether the nearest directory above that is still there was listed, or everyone may list it.
@@ -217,11 +220,6 @@ impl EntryEvaluator for Comparison {
             return self.drift.beyond_image.insert(text);
         }
         self.drift.compared += 1;
-        if self.drift.uncompared.is_none() {
-            let blind = |f: &FileEntry| program(f) && !f.capabilities_known;
-            let is_blind = blind(file) || was.as_ref().is_some_and(|(_, was)| blind(was));
-            self.drift.uncompared = is_blind.then(|| visible(path, SHOWN));
-        }
         match was {
             Some((id, was)) => self.compare(id, &was, file),
             None => self.drift.added(file),

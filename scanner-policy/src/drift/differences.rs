@@ -38,8 +38,8 @@ pub(super) struct Differences {
     /// What was not read and cannot differ.
     pub(super) fixed: Fixed,
     pub(super) left_out: Evidence,
-    /// One program as an example: what was not compared of it.
-    pub(super) uncompared: Option<String>,
+    /// Programs of which one side did not read the capabilities, and which may differ in them.
+    pub(super) uncompared: Evidence,
     pub(super) compared: u64,
     /// Files and links of the image that a package owns.
     pub(super) owned: u64,
@@ -56,6 +56,8 @@ pub(super) struct Fixed {
     pub(super) places: Evidence,
     /// Known paths that were not compared.
     pub(super) paths: u64,
+    /// Programs of which one side did not read the capabilities.
+    pub(super) capabilities: Evidence,
 }
 
 /// Whether the kernel, a loader or an interpreter runs it: an execute bit, or the name of a shared library or a script.
@@ -254,9 +256,13 @@ impl Differences {
 
     /// File capabilities can change without the contents or the mode.
     fn capabilities(&mut self, was: &FileEntry, is: &FileEntry) {
+        let is_blind = !(was.capabilities_known && is.capabilities_known);
+        if is_blind && (program(was) || program(is)) {
+            self.uncompared.insert(visible(is.path.as_text(), SHOWN));
+        }
         let same =
             (&was.capabilities, &was.capability_sets) == (&is.capabilities, &is.capability_sets);
-        if !(was.capabilities_known && is.capabilities_known) || same {
+        if is_blind || same {
             return;
         }
         let names = |file: &FileEntry| match file.capabilities.as_slice() {

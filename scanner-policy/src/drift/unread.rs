@@ -105,6 +105,10 @@ impl<'a> Unread<'a> {
         let mut places = Evidence::default();
         let all = self.shut.union(&self.files);
         places.extend(all.map(|place| visible(place, SHOWN)));
-        Fixed { places, paths }
+        Fixed {
+            places,
+            paths,
+            ..Fixed::default()
+        }
     }
 }

@@ -207,6 +207,19 @@ fn what_would_read_more_is_what_this_scan_could_be() {
 }
 
 #[test]
+fn a_comparison_by_the_shell_names_the_probe_that_reads_capabilities() {
+    let mut report = passed();
+    report.plan.strategy = "container".into();
+    report.image_scan = Some(Box::new(passed()));
+    report.findings[0].engine.name = "drift".into();
+    assert!(View::from(&report).completions().is_empty());
+    report.findings[0].results[0].not_read = 4;
+    assert_eq!(View::from(&report).completions(), [Remedy::CompareByProbe]);
+    report.plan.strategy = "attached".into();
+    assert!(View::from(&report).completions().is_empty());
+}
+
+#[test]
 fn a_pass_that_may_not_hold_any_more_is_not_complete() {
     let mut report = read(false);
     let result = &report.findings[0].results[0];

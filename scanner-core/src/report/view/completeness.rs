@@ -58,6 +58,13 @@ impl View<'_> {
                 _ => Remedy::ReadImageAsRoot,
             });
         }
+        // Only a comparison by the container's own shell leaves out what a probe reads.
+        let compares = |found: &Findings| {
+            found.engine.name == "drift" && found.results.iter().any(|result| result.not_read > 0)
+        };
+        if self.strategy == "container" && self.findings.iter().any(compares) {
+            found.push(Remedy::CompareByProbe);
+        }
         let env = self.coverage.get(&Section::Env);
         let is_partial = |coverage: &Coverage| {
             matches!(

@@ -154,6 +154,24 @@ fn what_a_user_may_not_read_of_a_fixed_root_is_the_image() {
 }
 
 #[test]
+fn capabilities_of_a_fixed_root_cannot_differ() {
+    let mut files = hardened();
+    for file in &mut files {
+        file.capabilities_known = false;
+    }
+    let found = compare(&tree(hardened()), &container(files.clone(), []));
+    let last = found.results.last().expect("drift-unseen");
+    assert_eq!(last.message, "what was not read cannot differ");
+    assert!(found.results.iter().all(|result| result.not_read == 0));
+    let says = |limit: &String| limit.ends_with("did not read them; they cannot differ");
+    assert!(last.limits.iter().any(says), "{:?}", last.limits);
+    // Not where something differs that cannot.
+    at(&mut files, "/srv/data").size = 11;
+    let found = compare(&tree(hardened()), &container(files, []));
+    assert_eq!(found.results.last().expect("drift-unseen").not_read, 4);
+}
+
+#[test]
 fn what_somebody_may_have_changed_is_not_compared_and_says_why() {
     type Change = fn(&mut Inventory);
     let changes: [(&str, Change); 8] = [

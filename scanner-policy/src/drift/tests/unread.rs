@@ -76,18 +76,53 @@ fn what_a_side_could_not_list_was_neither_added_nor_removed() {
 
 #[test]
 fn capabilities_that_were_not_read_are_reported() {
-    let reported = |findings: &Findings| {
-        let limits = &findings.results[0].limits;
-        limits
-            .iter()
-            .any(|l| l.contains("capabilities of files were not compared"))
-    };
-    assert!(!reported(&drift_of(|_| {})));
-    assert!(reported(&drift_of(|files| {
+    let last = |found: &Findings| found.results.last().cloned().expect("drift-unseen");
+    let read = drift_of(|_| {});
+    assert_eq!(last(&read).message, "both sides were read completely");
+    assert_eq!(last(&read).not_read, 0);
+    let words = "capabilities of 4 programs were not compared, such as /bin/chage: one side did not read them";
+    let blind = |files: &mut Vec<FileEntry>| {
         for file in files.iter_mut() {
             file.capabilities_known = false;
         }
-    })));
+    };
+    let mut unread = base();
+    blind(&mut unread);
+    for mut found in [
+        drift_of(blind),
+        compare(&tree(unread.clone()), &tree(base())),
+        compare(&tree(unread.clone()), &tree(unread)),
+    ] {
+        // It passes, and does not count as complete.
+        assert_eq!(last(&found).message, words);
+        assert!(
+            found
+                .results
+                .iter()
+                .all(|r| r.limits.contains(&words.into()))
+        );
+        let verdict = |found: &Findings| Verdict::of(std::slice::from_ref(found), Severity::Info);
+        assert_eq!(verdict(&found), Verdict::Passed);
+        found.demand_complete();
+        assert_eq!(verdict(&found), Verdict::Incomplete);
+        let errors = found
+            .results
+            .iter()
+            .filter(|r| r.status == CheckStatus::Error);
+        let errors: Vec<(&str, u64)> = errors.map(|r| (r.id.as_str(), r.not_read)).collect();
+        let expected = [
+            "drift-executable-changed",
+            "drift-permissions-changed",
+            "drift-unseen",
+        ];
+        assert_eq!(errors, expected.map(|id| (id, 4)));
+    }
+    // What is no program has none that count.
+    let data = drift_of(|files| {
+        let mut data = files.iter_mut().filter(|file| file.path == *"/srv/data");
+        data.next().expect("data").capabilities_known = false;
+    });
+    assert_eq!(last(&data).message, "both sides were read completely");
 }
 
 #[test]
