@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cel::Value;
 use scanner_core::inventory::{
-    Collected, FilePath, Inventory, Mount, PodFacts, Process, VolumeMountFacts,
+    Collected, ContainerFacts, FilePath, Inventory, Mount, PodFacts, Process, VolumeMountFacts,
 };
 
 use super::kubelet;
@@ -86,13 +86,8 @@ fn is_written_elsewhere(pod: &Collected<PodFacts>, mounts: &[Mount], place: &Fil
         mount.path.trim_end_matches('/') == place.as_text().trim_end_matches('/')
     };
     let target = pod.containers.iter().filter(|container| container.target);
-    let own: Vec<&VolumeMountFacts> = target.clone().flat_map(|c| &c.mounts).collect();
-    // Init containers ended before the others started.
-    let is_started = target
-        .clone()
-        .any(|container| container.kind == "container");
-    let others = pod.containers.iter().filter(|c| !c.target);
-    let others = others.filter(|c| !(is_started && c.kind == "init"));
+    let own: Vec<&VolumeMountFacts> = target.flat_map(|c| &c.mounts).collect();
+    let others = others(pod).filter(|other| !has_ended(pod, other));
     let others: Vec<&VolumeMountFacts> = others.flat_map(|container| &container.mounts).collect();
     let is_written = |mount: &VolumeMountFacts| {
         !mount.read_only && !ALWAYS_READ_ONLY.contains(&mount.kind.as_str())
@@ -154,17 +149,18 @@ pub(crate) fn has_own(place: &FilePath) -> bool {
 }
 
 /// Where the target has a volume of its own in which only one user can write: an emptyDir that no other container mounts,
-/// if all processes have one user.
+/// if all processes have one user. An init container that ran as that user and has ended is none.
 fn private_volumes(inventory: &Inventory) -> Vec<String> {
     let (Collected::Complete { data: pod }, Collected::Complete { data: processes }) =
         (&inventory.pod, &inventory.processes)
     else {
         return Vec::new();
     };
-    if !has_one_user(processes) {
+    let Some(user) = only_user(processes) else {
         return Vec::new();
-    }
-    let others: Vec<&VolumeMountFacts> = of_others(pod).collect();
+    };
+    let others = others(pod).filter(|one| !(has_ended(pod, one) && one.run_as_user == user));
+    let others: Vec<&VolumeMountFacts> = others.flat_map(|container| &container.mounts).collect();
     let target = pod.containers.iter().filter(|container| container.target);
     let mounts = target.flat_map(|container| &container.mounts);
     let is_shared =
@@ -173,13 +169,19 @@ fn private_volumes(inventory: &Inventory) -> Vec<String> {
     private.map(|mount| mount.path.clone()).collect()
 }
 
-fn has_one_user(processes: &[Process]) -> bool {
+/// The user of all processes, if they have one.
+fn only_user(processes: &[Process]) -> Option<i64> {
     let uids: BTreeSet<i64> = processes.iter().map(|process| process.uid).collect();
-    uids.len() == 1 && processes.iter().all(|p| p.mixed_ids == Some(false))
+    let is_one = uids.len() == 1 && processes.iter().all(|p| p.mixed_ids == Some(false));
+    uids.first().copied().filter(|_| is_one)
 }
 
-/// What other containers mount.
-fn of_others(pod: &PodFacts) -> impl Iterator<Item = &VolumeMountFacts> {
-    let others = pod.containers.iter().filter(|container| !container.target);
-    others.flat_map(|container| &container.mounts)
+fn others(pod: &PodFacts) -> impl Iterator<Item = &ContainerFacts> {
+    pod.containers.iter().filter(|container| !container.target)
+}
+
+/// Whether it is an init container, which ended before the target started.
+fn has_ended(pod: &PodFacts, container: &ContainerFacts) -> bool {
+    let mut target = pod.containers.iter().filter(|one| one.target);
+    container.kind == "init" && target.any(|one| one.kind == "container")
 }

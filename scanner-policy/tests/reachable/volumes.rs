@@ -90,6 +90,37 @@ fn a_directory_that_is_open_to_others_counts_where_there_are_others_to_write_it(
     assert_eq!(open(&image, &context), [tmp, app]);
 }
 
+#[test]
+fn an_init_container_that_has_ended_counts_only_as_another_user() {
+    let profile = Profile::shipped("container-baseline").unwrap();
+    let user = process().uid;
+    // The kind of the target, and the kind and the user of another container with the same volume.
+    for (target, kind, runs_as, expected) in [
+        ("container", "init", user, false),
+        ("container", "init", user + 1, true),
+        // The image decides, and may name anyone.
+        ("container", "init", -1, true),
+        ("container", "sidecar", user, true),
+        ("container", "container", user, true),
+        ("container", "ephemeral", user, true),
+        // Another one may start after these.
+        ("init", "init", user, true),
+        ("sidecar", "init", user, true),
+    ] {
+        let mut inventory = with_volumes(&["tmp"], &[("/", "ro"), ("/tmp", "rw")]);
+        let Collected::Complete { data: pod } = &mut inventory.pod else {
+            unreachable!("complete");
+        };
+        pod.containers[0].kind = target.into();
+        pod.containers[1].kind = kind.into();
+        pod.containers[1].run_as_user = runs_as;
+        let findings = evaluated(&profile, &inventory, &today());
+        let open = &of(&findings, "world-writable-directories").evidence;
+        let is_open = open.iter().any(|line| line == "/tmp 0777");
+        assert_eq!(is_open, expected, "{target} {kind} {runs_as}");
+    }
+}
+
 /// A mount of a volume in the specification.
 fn volume(path: &str, name: &str, kind: &str, read_only: bool) -> VolumeMountFacts {
     VolumeMountFacts {
