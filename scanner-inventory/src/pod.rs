@@ -147,6 +147,8 @@ pub struct ContainerFacts {
     pub mounts: Vec<VolumeMountFacts>,
     /// Paths of raw block devices.
     pub devices: Vec<String>,
+    /// `terminationMessagePath`, where the kubelet mounts a file that everyone may write; `/dev/termination-log` when unset.
+    pub termination_message_path: String,
     /// Its variables, in the order of the specification; values are never kept.
     pub env: Vec<EnvSource>,
     /// Names of Secrets of which every key becomes a variable (`envFrom`).

@@ -217,7 +217,7 @@ mod tests {
             "securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}], "runAsUser": 7},
             "initContainers": [
                 {"name": "setup", "image": "r.io:5000/a/b:2@sha256:0", "securityContext": {"privileged": true}},
-                {"name": "mesh", "image": "proxy", "restartPolicy": "Always"},
+                {"name": "mesh", "image": "proxy", "restartPolicy": "Always", "terminationMessagePath": "/tmp/last"},
             ],
             "ephemeralContainers": [{"name": "debug", "image": "localhost/x", "targetContainerName": "c",
                 "securityContext": {"capabilities": {"add": ["SYS_PTRACE"]}}}],
@@ -296,6 +296,9 @@ mod tests {
             ),
             ("secret", "Bidirectional")
         );
+        let logs = [mesh, own, debug].map(|one| one.termination_message_path.as_str());
+        let usual = "/dev/termination-log";
+        assert_eq!(logs, ["/tmp/last", usual, usual]);
         assert_eq!(found.sysctls, ["kernel.msgmax"]);
         assert!(!found.host_users && found.owner.is_empty());
         let volumes: Vec<(&str, i64, bool, i64)> = found

@@ -23,11 +23,14 @@ const RUNTIME: [&str; 7] = [
     "/run/.containerenv",
 ];
 
-/// Paths that the pod's specification mounts in the container, where it is known.
+/// Paths that the pod's specification mounts in the container, where it is known, with the file for its last words.
 pub(super) fn planned(running: &Inventory) -> Option<Vec<FilePath>> {
     let containers = running.pod.data()?.containers.iter();
-    let mounts = containers.filter(|c| c.target).flat_map(|c| &c.mounts);
-    Some(mounts.map(|m| FilePath::from(&m.path)).collect())
+    let target = containers.filter(|c| c.target);
+    let logs = target.clone().map(|c| &c.termination_message_path);
+    let logs = logs.filter(|path| !path.is_empty());
+    let mounts = target.flat_map(|c| &c.mounts).map(|mount| &mount.path);
+    Some(logs.chain(mounts).map(FilePath::from).collect())
 }
 
 /// Where something is mounted over the image.

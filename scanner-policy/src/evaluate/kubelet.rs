@@ -7,6 +7,8 @@ const WRITTEN: [&str; 4] = ["configMap", "secret", "downwardAPI", "projected"];
 /// The type of volume whose files a driver writes: for this pod alone where they are in memory.
 const DRIVER: &str = "csi";
 const MEMORY: &str = "tmpfs";
+/// The file for the last words of a container, if the specification names no other.
+const TERMINATION_LOG: &str = "/dev/termination-log";
 /// A directory that the first of these is a link to in most images, and where a runtime mounts then.
 const LINK: (&str, &str) = ("/var/run", "/run");
 
@@ -37,6 +39,27 @@ pub(super) fn mounted(inventory: &Inventory, is_fixed: impl Fn(&Mount) -> bool) 
     };
     let found = mounts.iter().filter(its);
     found.map(|mount| mount.target.to_text()).collect()
+}
+
+/// Where the kubelet mounted the file for the last words of the target: the mounts at the place that the specification names.
+/// Where mounts or specification are not known, the place that is usual, or named.
+pub(super) fn termination_logs(inventory: &Inventory) -> Vec<String> {
+    let pod = match &inventory.pod {
+        Collected::Complete { data } => Some(data),
+        _ => None,
+    };
+    let mut containers = pod.into_iter().flat_map(|pod| &pod.containers);
+    let target = containers.find(|container| container.target);
+    let named = target.map(|target| target.termination_message_path.as_str());
+    let named = named.filter(|path| !path.is_empty());
+    let named = FilePath::from(named.unwrap_or(TERMINATION_LOG));
+    let Collected::Complete { data: mounts } = &inventory.mounts else {
+        return vec![named.to_text()];
+    };
+    let here = mounts
+        .iter()
+        .filter(|mount| place(&mount.target) == place(&named));
+    here.map(|mount| mount.target.to_text()).collect()
 }
 
 /// A path as all spell it who follow that link.

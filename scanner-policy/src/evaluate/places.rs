@@ -8,7 +8,7 @@ use scanner_core::inventory::{
 };
 
 use super::kubelet;
-use crate::expression::places::{KUBELET, MOUNTS, READ_ONLY, VOLUMES, WRITABLE};
+use crate::expression::places::{KUBELET, MOUNTS, READ_ONLY, TERMINATION_LOGS, VOLUMES, WRITABLE};
 
 /// The type of volume whose directory is always open to all users.
 const EMPTY_DIR: &str = "emptyDir";
@@ -37,11 +37,12 @@ const OF_NODE: [&str; 4] = [
 const PROGRAMS: [&str; 4] = ["kubelet", "containerd", "containers", "crio"];
 
 /// Values of the variables of those functions.
-pub(super) fn variables(inventory: &Inventory) -> [(&'static str, Value); 3] {
+pub(super) fn variables(inventory: &Inventory) -> [(&'static str, Value); 4] {
     [
         (MOUNTS, list(mounts(inventory))),
         (VOLUMES, list(private_volumes(inventory))),
         (KUBELET, list(of_kubelet(inventory))),
+        (TERMINATION_LOGS, list(kubelet::termination_logs(inventory))),
     ]
 }
 

@@ -12,7 +12,7 @@ use crate::{check::Check, expression::INPUTS, inputs::Input};
 /// Sections and inputs as CEL values, converted once for all checks.
 pub(crate) struct Values {
     pub(super) sections: BTreeMap<Section, Value>,
-    places: [(&'static str, Value); 3],
+    places: [(&'static str, Value); 4],
     inputs: Value,
 }
 

@@ -1,5 +1,6 @@
-//! `is_read_only(path)`, `is_private_volume(path)` and `is_from_kubelet(path)`: who can write at a path, by the mounts and the
-//! specification. If these are not known, as in an image, all are false.
+//! `is_read_only(path)`, `is_private_volume(path)`, `is_from_kubelet(path)` and `is_termination_log(path)`: who can write at a path,
+//! and what the kubelet mounted there, by the mounts and the specification. If these are not known, as in an image, all are
+//! false, but for the last one at the usual place.
 
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ pub(crate) const MOUNTS: &str = "@mounts";
 pub(crate) const VOLUMES: &str = "@volumes";
 /// The same for mounts of what the kubelet wrote.
 pub(crate) const KUBELET: &str = "@kubelet";
+/// The same for the file of the last words of the container.
+pub(crate) const TERMINATION_LOGS: &str = "@termination_logs";
 
 /// Starts a mount that cannot be written.
 pub(crate) const READ_ONLY: char = 'r';
@@ -21,7 +24,9 @@ pub(crate) const WRITABLE: char = 'w';
 /// Sections that a call reads if they are known.
 pub(super) fn read_by(function: &str) -> &'static [Section] {
     match function {
-        "is_read_only" | "is_from_kubelet" => &[Section::Mounts, Section::Pod],
+        "is_read_only" | "is_from_kubelet" | "is_termination_log" => {
+            &[Section::Mounts, Section::Pod]
+        }
         "is_private_volume" => &[Section::Mounts, Section::Processes, Section::Pod],
         _ => &[],
     }
@@ -48,6 +53,12 @@ pub(super) fn add(
     context.add_function("is_from_kubelet", move |path: Arc<String>| {
         let of_mount = deepest(&known, &path);
         of_mount.is_some_and(|place| kubelet.iter().any(|its| its == place))
+    })?;
+    let logs: Vec<String> = texts(variables, TERMINATION_LOGS)
+        .map(str::to_owned)
+        .collect();
+    context.add_function("is_termination_log", move |path: Arc<String>| {
+        logs.iter().any(|log| log == path.as_str())
     })?;
     context.add_function("is_private_volume", move |path: Arc<String>| {
         let of_mount = deepest(&mounts, &path);

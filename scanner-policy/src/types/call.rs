@@ -116,11 +116,10 @@ impl Checker<'_> {
             "octal" => (args.len() == 1 && is(0, &Type::Int))
                 .then_some(Type::Text)
                 .ok_or_else(|| wrong("a number")),
-            "is_home" | "is_read_only" | "is_private_volume" | "is_from_kubelet" => {
-                (args.len() == 1 && all(&Type::Text))
-                    .then_some(Type::Bool)
-                    .ok_or_else(|| wrong("a path"))
-            }
+            "is_home" | "is_read_only" | "is_private_volume" | "is_from_kubelet"
+            | "is_termination_log" => (args.len() == 1 && all(&Type::Text))
+                .then_some(Type::Bool)
+                .ok_or_else(|| wrong("a path")),
             "older" => (args.len() == 2 && all(&Type::Text))
                 .then_some(Type::Bool)
                 .ok_or_else(|| wrong("two versions as texts")),
@@ -145,6 +144,7 @@ impl Checker<'_> {
                     "there is no function {other:?}: expected one of size, contains, startsWith, \
                      endsWith, matches, string, int, double, max, min, mode_has, octal, duplicates, \
                      older, not_checked, is_home, is_read_only, is_private_volume, is_from_kubelet, \
+                     is_termination_log, \
                      or a macro: all, exists, exists_one, filter, map, has"
                 );
                 Err(self.error(expr, message))

@@ -206,3 +206,54 @@ fn a_volume_is_known_where_the_runtime_followed_the_usual_link() {
     let directory = format!("/run/tls/{FOLDER}");
     assert_eq!(reporting(&beside, &directory, &today()), [""; 0]);
 }
+
+/// Whether the baseline reports a file there that everyone may write.
+fn is_reported(inventory: &Inventory, path: &str) -> bool {
+    let mut inventory = inventory.clone();
+    let file = FileEntry {
+        path: path.into(),
+        exists: true,
+        mode: 0o666,
+        ..FileEntry::default()
+    };
+    inventory.files = Collected::Complete { data: vec![file] };
+    let profile = Profile::shipped("container-baseline").unwrap();
+    let found = evaluated(&profile, &inventory, &today());
+    !of(&found, "world-writable-files").evidence.is_empty()
+}
+
+#[test]
+fn the_file_for_the_last_words_may_be_open_where_the_specification_names_it() {
+    let usual = "/dev/termination-log";
+    for (named, shown, path, is_its) in [
+        ("", usual, usual, true),
+        (usual, usual, usual, true),
+        ("/tmp/term", "/tmp/term", "/tmp/term", true),
+        ("/tmp/term/", "/tmp/term", "/tmp/term", true),
+        ("/var/run/term", "/run/term", "/run/term", true),
+        ("/tmp/term", "/tmp/term", "/tmp/term2", false),
+        ("/tmp/term", "/tmp/term", "/tmp/term/x", false),
+        ("/tmp/term", "/tmp/term", usual, false),
+        // Nothing is mounted there.
+        ("/tmp/term", "/tmp", "/tmp/term", false),
+    ] {
+        let mut inventory = with_volume(("/x", "csi"), (shown, "ext4", "rw"), &[]);
+        let Collected::Complete { data: mounts } = &mut inventory.mounts else {
+            unreachable!("complete");
+        };
+        mounts[0].options = vec!["rw".into()];
+        let Collected::Complete { data: pod } = &mut inventory.pod else {
+            unreachable!("complete");
+        };
+        pod.containers[0].termination_message_path = named.into();
+        // That of another container is none of the target.
+        pod.containers[1].termination_message_path = "/tmp/term2".into();
+        assert_eq!(!is_reported(&inventory, path), is_its, "{named} {path}");
+    }
+    // Neither is known, as in an image.
+    let mut image = with_volume(("/x", "csi"), (usual, "ext4", "rw"), &[]);
+    image.pod = Collected::NotRequested;
+    image.mounts = Collected::NotRequested;
+    assert!(!is_reported(&image, usual));
+    assert!(is_reported(&image, "/tmp/term"));
+}

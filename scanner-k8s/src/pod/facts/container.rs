@@ -10,6 +10,9 @@ use scanner_core::inventory::{ContainerFacts, EnvSource, VolumeFacts, VolumeMoun
 /// `AppArmor` before Kubernetes 1.30.
 const APPARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
 
+/// `terminationMessagePath` when unset.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+
 /// Every container of the pod; `target` is the one that is scanned.
 pub(super) fn all(pod: &Pod, target: &str) -> Vec<ContainerFacts> {
     let spec = pod.spec.clone().unwrap_or_default();
@@ -111,6 +114,11 @@ fn of(
             .flatten()
             .map(|d| d.device_path.clone())
             .collect(),
+        termination_message_path: c
+            .termination_message_path
+            .clone()
+            .filter(|path| !path.is_empty())
+            .unwrap_or_else(|| TERMINATION_LOG.into()),
         env: c.env.iter().flatten().map(env).collect(),
         secret_env_from: c
             .env_from

@@ -171,6 +171,14 @@ fn what_is_mounted_is_left_out_unless_nobody_planned_it() {
     running.pod = planning(&["/var/run/secrets/token"]);
     let planned = compare(&tree(base()), &running);
     assert_eq!(failed(&planned), Vec::<&str>::new());
+    // The kubelet mounts the file for the last words of a container where the specification says.
+    let Collected::Complete { data: pod } = &mut running.pod else {
+        unreachable!()
+    };
+    pod.containers[0].mounts.clear();
+    pod.containers[0].termination_message_path = "/var/run/secrets/token".into();
+    let planned = compare(&tree(base()), &running);
+    assert_eq!(failed(&planned), Vec::<&str>::new());
     files.push(file("/run/x", 0o755, "dd"));
     let mut beside = tree(files);
     beside.pod = planning(&["/var/run/secrets/token"]);
