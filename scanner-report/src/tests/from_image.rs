@@ -207,6 +207,37 @@ fn what_would_read_more_is_what_this_scan_could_be() {
 }
 
 #[test]
+fn packages_of_the_system_are_read_in_the_image_itself() {
+    let gaps: Gaps = Gap::new(GapKind::NotReadable)
+        .at("/var/lib/dpkg/status")
+        .into();
+    let unread = Coverage::Partial { gaps };
+    for section in [Section::Packages, Section::Os] {
+        for (strategy, remedy) in [
+            ("container", Remedy::ReadImageAsRoot),
+            ("distroless", Remedy::ReadImageAsRoot),
+            ("attached", Remedy::ReadImageAsRoot),
+            ("local", Remedy::ReadAsOwner),
+            (IMAGE_OF_TARGET, Remedy::ReadAsRoot),
+        ] {
+            let mut report = passed();
+            report.plan.strategy = strategy.into();
+            report.coverage.insert(section, unread.clone());
+            assert_eq!(View::from(&report).completions(), [remedy], "{strategy}");
+        }
+        // What was completed from the image does not have them, and the image has.
+        let mut report = passed();
+        report.plan.strategy = "container".into();
+        report.coverage.insert(section, unread.clone());
+        report.coverage.insert(Section::Files, unread.clone());
+        let both = [Remedy::CompleteFromImage, Remedy::ReadImageAsRoot];
+        assert_eq!(View::from(&report).completions(), both);
+        report.from_image = Some(FromImage::new(true));
+        assert_eq!(View::from(&report).completions(), both[1..]);
+    }
+}
+
+#[test]
 fn a_comparison_by_the_shell_names_the_probe_that_reads_capabilities() {
     let mut report = passed();
     report.plan.strategy = "container".into();

@@ -10,6 +10,17 @@ use crate::{
     verdict::Verdict,
 };
 
+/// Sections of files that a scan can fill from the image.
+const FILLED: [Section; 5] = [
+    Section::Files,
+    Section::Users,
+    Section::Groups,
+    Section::Shadow,
+    Section::LanguagePackages,
+];
+/// Those that it cannot: only a scan of the image itself reads them.
+const UNFILLED: [Section; 2] = [Section::Packages, Section::Os];
+
 impl View<'_> {
     /// Number of paths or items that passed checks ask for and that were not read, as far as it is known. One that several
     /// checks ask for counts once.
@@ -48,15 +59,22 @@ impl View<'_> {
     /// How to read what this scan could not read, each remedy once.
     pub fn completions(&self) -> Vec<Remedy> {
         let mut found = Vec::new();
+        let (filled, unfilled) = (self.is_refused(&FILLED), self.is_refused(&UNFILLED));
         // What the image could not complete is not in the image, and neither is what a comparison with it did not see.
         let has_image = self.from_image.is_some() || self.image_scan.is_some();
-        if self.is_refused() && !has_image {
-            found.push(match self.strategy {
-                IMAGE_OF_TARGET | "image" => Remedy::ReadAsRoot,
-                "local" => Remedy::ReadAsOwner,
-                "container" | "distroless" => Remedy::CompleteFromImage,
-                _ => Remedy::ReadImageAsRoot,
-            });
+        match self.strategy {
+            "container" | "distroless" => {
+                if filled && !has_image {
+                    found.push(Remedy::CompleteFromImage);
+                }
+                if unfilled {
+                    found.push(Remedy::ReadImageAsRoot);
+                }
+            }
+            _ if has_image || !(filled || unfilled) => {}
+            IMAGE_OF_TARGET | "image" => found.push(Remedy::ReadAsRoot),
+            "local" => found.push(Remedy::ReadAsOwner),
+            _ => found.push(Remedy::ReadImageAsRoot),
         }
         // Only a comparison by the container's own shell leaves out what a probe reads.
         let compares = |found: &Findings| {
@@ -132,24 +150,15 @@ impl View<'_> {
         lines
     }
 
-    /// Whether something of the files was not read because the agent may not read it.
-    fn is_refused(&self) -> bool {
-        const OF_FILES: [Section; 7] = [
-            Section::Files,
-            Section::Users,
-            Section::Groups,
-            Section::Shadow,
-            Section::Packages,
-            Section::LanguagePackages,
-            Section::Os,
-        ];
+    /// Whether something of these sections was not read because the agent may not read it.
+    fn is_refused(&self, sections: &[Section]) -> bool {
         let refused = |gap: &Gap| {
             matches!(
                 gap.kind,
                 GapKind::NotSearchable | GapKind::NotListable | GapKind::NotReadable
             )
         };
-        let mut of_files = OF_FILES
+        let mut of_files = sections
             .iter()
             .filter_map(|section| self.coverage.get(section));
         of_files.any(|coverage| match coverage {
