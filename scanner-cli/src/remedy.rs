@@ -156,7 +156,7 @@ fn pod_words(remedy: &Remedy) -> String {
         Remedy::AddPullSecret { namespace } => {
             return format!(
                 "create a pull secret for the image in namespace {namespace} and name it in the imagePullSecrets of the \
-                 ServiceAccount default there; or leave --helper-namespace out"
+                 ServiceAccount default there, or remove that of the target's pod if the image needs none; or leave --helper-namespace out"
             );
         }
         Remedy::FreeTargetNode => {

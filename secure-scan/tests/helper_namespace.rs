@@ -212,8 +212,8 @@ async fn a_private_image_without_a_pull_secret_in_the_helper_namespace_is_refuse
     let fake = cluster(private_pod()).private(&image());
     let refused = refusal(&fake, &helped()).await;
     let said = refused.to_string();
-    assert!(said.contains("image is private"), "{said}");
-    assert!(said.contains("with registry,"), "{said}");
+    let words = "image may be private: its pod has a pull secret (registry),";
+    assert!(said.contains(words), "{said}");
     assert!(said.contains("helper namespace helpers"), "{said}");
     let add = Some(Remedy::AddPullSecret {
         namespace: "helpers".into(),

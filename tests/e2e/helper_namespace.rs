@@ -227,7 +227,7 @@ async fn a_private_image_is_read_with_a_pull_secret_of_the_helper_namespace_and_
     let without = helped(&site, &helper, "hard", &args).await;
     assert_eq!(without.code, 3, "{without:?}");
     for words in [
-        "the target's image is private: its pod pulls with registry,",
+        "the target's image may be private: its pod has a pull secret (registry),",
         &format!("helper namespace {}", helper.namespace),
         "create a pull secret",
         "nothing was created",

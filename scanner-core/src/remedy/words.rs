@@ -43,7 +43,7 @@ impl fmt::Display for Remedy {
                 write!(
                     f,
                     "create a pull secret for the image in namespace {namespace} and name it in the imagePullSecrets of the \
-                     ServiceAccount default there; or read the image in the target's own namespace"
+                     ServiceAccount default there, or remove that of the target's pod if the image needs none; or read the image in the target's own namespace"
                 )
             }
             Self::CheckObject {

@@ -47,8 +47,8 @@ pub enum HelperRefusal {
     Root(String),
     /// No pull secret there lets a node pull the image.
     #[error(
-        "the target's image is private: its pod pulls with {}, and the default ServiceAccount of helper namespace \
-         {namespace} names no pull secret",
+        "the target's image may be private: its pod has a pull secret ({}), and the default ServiceAccount of helper namespace \
+         {namespace} names none",
         secrets.join(", ")
     )]
     NoPullSecret {
@@ -224,6 +224,8 @@ mod tests {
             },
         ] {
             assert!(refusal.to_string().contains("helpers"), "{refusal}");
+            // That the pod has a secret does not show that the image needs one.
+            assert!(!refusal.to_string().contains("is private"), "{refusal}");
             assert!(!refusal.remedy().to_string().is_empty());
         }
         let missing = |similar: &[&str]| HelperRefusal::NotFound {
