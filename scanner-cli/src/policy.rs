@@ -50,8 +50,10 @@ pub(crate) struct FindingArgs {
     /// fail below it are warnings [default: the policy's own, or high]
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
-    /// Fail the scan (exit code 3) unless everything that its checks ask for was read, as level strict does. A
-    /// drift scan always needs all files of both sides that may differ, and never those on mounts or the capabilities of files
+    /// Fail the scan (exit code 3) unless everything that its checks ask for was read, as level strict does. Without it, exit
+    /// code 0 is also that of a scan that passed with paths not read, which its line with the verdict counts. A drift scan
+    /// always needs all files of both sides that may differ, with this option also the capabilities of programs, and never
+    /// files on mounts
     #[arg(long)]
     pub(crate) require_complete: bool,
 }
