@@ -193,6 +193,7 @@ impl InventorySink for Engines<'_> {
         inventory.pod = self.pod.clone();
         inventory.reconcile_env();
         inventory.leave_out_of_env(self.unseen_env);
+        inventory.join_process_env();
         let inventory = Arc::new(inventory);
         self.sections = Arc::clone(&inventory);
         Box::pin(self.each(move |evaluator| evaluator.sections(&inventory)))

@@ -53,6 +53,11 @@ impl<T> Collected<T> {
         }
     }
 
+    /// Whether the request did not ask for this section.
+    pub(crate) const fn is_not_requested(&self) -> bool {
+        matches!(self, Self::NotRequested)
+    }
+
     /// The data, complete or partial.
     pub fn data(&self) -> Option<&T> {
         match self {

@@ -19,6 +19,7 @@ const SCRIPT: &str = concat!(
     include_str!("collector/files.sh"),
     include_str!("collector/accounts.sh"),
     include_str!("collector/sections.sh"),
+    include_str!("collector/environment.sh"),
     include_str!("collector/changes.sh"),
     include_str!("collector/answer.sh"),
     include_str!("collector/end.sh"),
@@ -26,6 +27,9 @@ const SCRIPT: &str = concat!(
 
 /// Name of this agent in reports.
 pub const NAME: &str = "collector-sh";
+
+/// The part of an answer with the environment of the container's first process; it follows section `env`.
+pub(crate) const PROCESS_ENV: &str = "process_env";
 
 /// The command in the target; the script goes to its standard input, so that it is in no argument
 /// list and in no file.

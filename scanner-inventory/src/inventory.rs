@@ -43,8 +43,13 @@ pub struct Inventory {
     pub connections: Collected<Vec<SocketConnection>>,
     /// Mounts in the target's mount namespace.
     pub mounts: Collected<Vec<Mount>>,
-    /// Environment of the target's main process: names and shapes, never values.
+    /// Environment of the target: names and shapes, never values. A probe reads that of the target's main process, a collector
+    /// that of a new process of the container.
     pub env: Collected<Vec<EnvVar>>,
+    /// Environment of the container's first process, in the answer of a collector until
+    /// [`Inventory::join_process_env`] adds it to `env`.
+    #[serde(skip_serializing_if = "Collected::is_not_requested")]
+    pub process_env: Collected<Vec<EnvVar>>,
     /// Which of the requested commands exist on the standard paths.
     pub commands: Collected<Vec<CommandEntry>>,
     /// Installed packages of dpkg, apk and rpm databases.

@@ -303,7 +303,7 @@ pub struct Mount {
     pub options: Vec<String>,
 }
 
-/// An environment variable of the target's main process, without its value.
+/// An environment variable of the target, without its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EnvVar {

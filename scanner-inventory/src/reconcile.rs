@@ -12,6 +12,8 @@ const NOT_SEEN: &str = "the container's specification sets it, and the environme
 /// The same for variables whose names are not known.
 const LEFT_OUT: &str =
     "the environment that was read may be without them; an exec into the container gets them";
+/// The item of a gap where nothing could be read of that environment.
+const FIRST_PROCESS: &str = "environment of the container's first process";
 /// What each container of a pod has in its environment, unless a process cleared it.
 const ALWAYS: [&str; 2] = ["HOSTNAME", "KUBERNETES_SERVICE_HOST"];
 
@@ -77,6 +79,26 @@ impl Inventory {
     /// which, such as `variables of Secret db`.
     pub fn leave_out_of_env(&mut self, items: &[String]) {
         let gaps: Gaps = items.iter().map(|item| left_out(item)).collect();
+        self.env = std::mem::take(&mut self.env).and_gaps(gaps);
+    }
+
+    /// Adds the environment of the container's first process to that of a new process, after that was compared with the
+    /// specification: an entrypoint may have exported more. What could not be read of it is a gap.
+    pub fn join_process_env(&mut self) {
+        let (more, gaps) = match std::mem::take(&mut self.process_env) {
+            Collected::NotRequested => return,
+            Collected::Complete { data } => (data, Gaps::default()),
+            Collected::Partial { data, gaps } => (data, gaps),
+            Collected::Unavailable { reason } => {
+                let gap = Gap::new(GapKind::NotReadable).of_item(FIRST_PROCESS);
+                (Vec::new(), gap.with_note(&reason).into())
+            }
+        };
+        if let Collected::Complete { data } | Collected::Partial { data, .. } = &mut self.env {
+            let more = more.into_iter().filter(|one| !data.contains(one));
+            let more: Vec<EnvVar> = more.collect();
+            data.extend(more);
+        }
         self.env = std::mem::take(&mut self.env).and_gaps(gaps);
     }
 }
@@ -242,6 +264,29 @@ mod tests {
         assert!(matches!(found.env, Collected::Partial { .. }));
         found.env = Collected::NotRequested;
         found.leave_out_of_env(&left_out);
+        assert_eq!(found.env, Collected::NotRequested);
+    }
+
+    #[test]
+    fn the_first_process_adds_variables_and_never_hides_that_a_new_one_is_without_them() {
+        let mut found = inventory(&["A"], Collected::Complete { data: seen(&["B"]) });
+        found.process_env = Collected::Complete {
+            data: seen(&["A", "B", "C"]),
+        };
+        found.reconcile_env();
+        found.join_process_env();
+        let Collected::Partial { data, gaps } = &found.env else {
+            unreachable!("partial");
+        };
+        assert_eq!((data, gaps.total()), (&seen(&["B", "A", "C"]), 1));
+        let before = found.clone();
+        found.join_process_env();
+        assert_eq!(found, before);
+        found.env = Collected::NotRequested;
+        found.process_env = Collected::Unavailable {
+            reason: "hidden".into(),
+        };
+        found.join_process_env();
         assert_eq!(found.env, Collected::NotRequested);
     }
 

@@ -12,6 +12,9 @@ answer() {
     echo "@$nonce section $section"
     # In a shell of its own: what a section sets, such as what it reads from a line, changes no other one.
     (trap exit TERM; "section_$section")
+    [ "$section" = env ] || continue
+    echo "@$nonce section process_env"
+    (trap exit TERM; section_process_env)
   done
   present
   if [ "$changes" = yes ]; then

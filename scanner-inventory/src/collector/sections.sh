@@ -101,36 +101,6 @@ section_mounts() {
   echo '!ok'
 }
 
-# Name, length and shape; a value never leaves the target.
-section_env() {
-  need tr || return
-  [ -r "/proc/$$/environ" ] || { echo '!missing /proc/self/environ cannot be read'; return; }
-  tr '\000\n' '\n\001' <"/proc/$$/environ" | variables
-}
-
-variables() {
-  odd=0
-  while IFS= read -r line || [ -n "$line" ]; do
-    case $line in *=*) ;; *) odd=$((odd + 1)); continue ;; esac
-    value=${line#*=}
-    case ${line%%=*} in *' '*) odd=$((odd + 1)) ;; esac
-    case $value in
-      '') shape=empty ;;
-      *'-----BEGIN '*'PRIVATE KEY'*) shape=private_key ;;
-      AKIA????????????????|ASIA????????????????) shape=aws_key ;;
-      eyJ*.eyJ*.*) shape=jwt ;;
-      ghp_*|gho_*|ghs_*|ghu_*|github_pat_*) shape=github_token ;;
-      xox[abprs]-*) shape=slack_token ;;
-      *://*:*@*) shape=url_credentials ;;
-      *) shape=plain ;;
-    esac
-    printf '%s %s %s\n' "${#value}" "$shape" "${line%%=*}"
-  done
-  if [ "$odd" = 0 ]; then echo '!ok'; return; fi
-  echo '!gap malformed'
-  echo "!partial $odd $odd parts of it are not variables: the process wrote something else over its environment"
-}
-
 # Notes that a place of programs, $2, cannot be looked into. The first ones are named.
 lose() {
   lost=$((lost + 1)) name=

@@ -2,6 +2,7 @@
 
 mod changes;
 mod commands;
+mod environment;
 mod files;
 mod homes;
 mod life;

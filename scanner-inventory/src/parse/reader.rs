@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use super::{
     files::FilesReader,
     section::{all_seen, gaps_of, max_lines, note_unreadable},
-    sections::{nothing_answered, put},
+    sections::{nothing_answered, put, put_process_env},
 };
 use crate::{
     changes::{self, Changes},
     collected::{Collected, Coverage},
+    collector,
     gap::Gap,
     inventory::{AgentInfo, Inventory},
     model::FileEntry,
@@ -155,6 +156,7 @@ struct Content {
 /// A part that has not ended yet.
 enum Open {
     Section(Section, Kept),
+    ProcessEnv(Kept),
     Present(Kept),
     Changes(Kept),
     Files(Box<FilesReader>),
@@ -206,7 +208,7 @@ impl Content {
         } else {
             Collected::NotRequested
         };
-        let sections = nothing_answered(request);
+        let sections = nothing_answered(agent, request);
         Self {
             agent: agent.into(),
             request: request.clone(),
@@ -267,6 +269,12 @@ impl PartSink for Content {
                 }
                 Some(Open::Section(section, Kept::new(max_lines(section))))
             }
+            None if requested(&Section::Env)
+                && name == collector::PROCESS_ENV
+                && self.agent == collector::NAME =>
+            {
+                Some(Open::ProcessEnv(Kept::new(max_lines(Section::Env))))
+            }
             None if self.request.changes && name == changes::PART => {
                 Some(Open::Changes(Kept::new(changes::MAX_LINES + 1)))
             }
@@ -281,7 +289,12 @@ impl PartSink for Content {
     fn line(&mut self, line: &[u8]) -> Result<(), WireError> {
         match &mut self.open {
             Some(Open::Files(files)) => self.items.extend(files.line(line).map(Item::File)),
-            Some(Open::Section(_, kept) | Open::Present(kept) | Open::Changes(kept)) => {
+            Some(
+                Open::Section(_, kept)
+                | Open::ProcessEnv(kept)
+                | Open::Present(kept)
+                | Open::Changes(kept),
+            ) => {
                 self.kept += line.len() + 1;
                 if self.kept > MAX_SECTIONS << 20 {
                     return Err(WireError::TooLong(MAX_SECTIONS));
@@ -302,6 +315,11 @@ impl PartSink for Content {
             Open::Section(section, kept) => {
                 if let Some(inventory) = &mut self.sections {
                     put(inventory, section, kept.section(gaps, ending), kept.over);
+                }
+            }
+            Open::ProcessEnv(kept) => {
+                if let Some(inventory) = &mut self.sections {
+                    put_process_env(inventory, kept.section(gaps, ending), kept.over);
                 }
             }
             Open::Present(kept) => {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     collected::Collected,
+    collector,
     inventory::Inventory,
     request::{InventoryRequest, Section},
     wire::RawSection,
@@ -42,6 +43,11 @@ pub(super) fn put(inventory: &mut Inventory, name: Section, raw: RawSection<'_>,
     }
 }
 
+/// Puts the environment of the container's first process into the inventory.
+pub(super) fn put_process_env(inventory: &mut Inventory, raw: RawSection<'_>, over: u64) {
+    inventory.process_env = section(raw, over, |l| each(l, env));
+}
+
 /// A section whose lines are text.
 fn texts<T>(
     raw: RawSection<'_>,
@@ -52,7 +58,7 @@ fn texts<T>(
 }
 
 /// The inventory of an agent that has answered nothing.
-pub(super) fn nothing_answered(request: &InventoryRequest) -> Inventory {
+pub(super) fn nothing_answered(agent: &str, request: &InventoryRequest) -> Inventory {
     let asked = |section: Section| request.sections.contains(&section);
     Inventory {
         identity: unanswered(asked(Section::Identity)),
@@ -65,6 +71,7 @@ pub(super) fn nothing_answered(request: &InventoryRequest) -> Inventory {
         connections: unanswered(asked(Section::Connections)),
         mounts: unanswered(asked(Section::Mounts)),
         env: unanswered(asked(Section::Env)),
+        process_env: unanswered(asked(Section::Env) && agent == collector::NAME),
         commands: unanswered(asked(Section::Commands)),
         packages: unanswered(asked(Section::Packages)),
         language_packages: unanswered(asked(Section::LanguagePackages)),
