@@ -3,6 +3,7 @@
 mod classify;
 mod entries;
 mod entry;
+mod environment;
 mod fold;
 mod hidden;
 mod kubelet;

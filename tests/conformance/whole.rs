@@ -14,6 +14,7 @@ use std::{
     },
     path::Path,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use nix::{
@@ -27,6 +28,7 @@ use scanner_core::inventory::{
 };
 use scanner_probe::{Root, Subject, answer};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 mod commands;
 mod homes;
@@ -57,9 +59,14 @@ const DIFFERS: [(&str, &str); 4] = [
     ),
 ];
 
+/// The cgroups of the target.
+const CGROUPS: &str = "0::/\n";
+
 /// The processes that are the target, and its sockets.
 struct Target {
     processes: Vec<Child>,
+    /// What stands for `/proc/PID/cgroup`, which is the same for all processes of the machine: a file for each of the target.
+    cgroups: TempDir,
     ports: BTreeSet<i64>,
     _held: (TcpListener, TcpStream),
 }
@@ -99,20 +106,32 @@ impl Target {
                 std::thread::yield_now();
             }
         }
+        // The collector takes only those for the target's that began before it.
+        std::thread::sleep(Duration::from_millis(30));
+        let cgroups = tempfile::tempdir().expect("a directory");
+        for process in &processes {
+            let name = cgroups.path().join(process.id().to_string());
+            fs::write(name, CGROUPS).expect("a file");
+        }
         Self {
             processes,
+            cgroups,
             ports: [at.port(), own].map(i64::from).into(),
             _held: (listener, stream),
         }
     }
 
     fn by_collector(&self, shell: &[&str], weak: bool, request: &InventoryRequest) -> Inventory {
-        let script = collector::script(request, "n");
+        let own = format!("{}/$1", self.cgroups.path().display());
+        let script = collector::script(request, "n").replace("/proc/$1/cgroup", &own);
+        assert!(script.contains(&own), "the collector reads cgroups");
         let mut child = program(shell, weak)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| unreachable!("{shell:?} and setpriv must be installed: {e}"));
+        let name = self.cgroups.path().join(child.id().to_string());
+        fs::write(name, CGROUPS).expect("a file");
         let mut stdin = child.stdin.take().expect("stdin");
         let writer = std::thread::spawn(move || stdin.write_all(script.as_bytes()));
         let out = child.wait_with_output().expect("output").stdout;
@@ -292,6 +311,8 @@ fn compared_and(
         }
         let mut states = serde_json::Map::new();
         for (shell, collected) in &collected {
+            // What a probe reads of the first process, a collector reads beside its own environment.
+            assert_eq!(collected.process_env, probed.env, "{shell:?}, weak: {weak}");
             for (one, two) in comparable(collected).into_iter().zip(comparable(&probed)) {
                 states.insert(two.0.to_string(), json!(two.1.trim_matches('"')));
                 if DIFFERS.iter().any(|(what, _)| *what == one.0.name()) {

@@ -154,6 +154,7 @@ fn without_files(inventory: &Inventory) -> Inventory {
         pod,
         changes,
         from_image,
+        process_env,
     } = inventory;
     Inventory {
         agent: agent.clone(),
@@ -176,6 +177,7 @@ fn without_files(inventory: &Inventory) -> Inventory {
         pod: pod.clone(),
         changes: changes.clone(),
         from_image: from_image.clone(),
+        process_env: process_env.clone(),
     }
 }
 

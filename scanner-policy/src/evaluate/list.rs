@@ -10,6 +10,7 @@ use scanner_core::{
 
 use super::{
     classify::{classify, decided},
+    environment::with_removed,
     origin::with_origin,
     outcome::outcome,
     values::{Values, variables},
@@ -40,6 +41,7 @@ pub(crate) fn evaluate(
         let meter = Arc::new(Meter::new(Budget::CHECK.with_list(listed(&variables))));
         outcome(check, &variables, &meter)
     });
+    let result = with_removed(result, check, inventory);
     with_origin(result, check, inventory.from_image.as_ref(), |filled| {
         inventory.filled_for(&check.files, filled)
     })

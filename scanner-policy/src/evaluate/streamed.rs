@@ -11,6 +11,7 @@ use scanner_core::{
 use super::{
     classify::classify,
     entry::Entry,
+    environment::with_removed,
     fold::{Folded, Folding},
     hidden::Hidden,
     origin::with_origin,
@@ -201,6 +202,7 @@ impl Streamed {
                 Some(Ok(true)) | None => self.rule.outcome(&check.rule),
             }
         });
+        let result = with_removed(result, check, inventory);
         let read = end.from_image.as_ref().or(inventory.from_image.as_ref());
         with_origin(result, check, read, |filled| {
             files.filled_for(&check.files, filled)

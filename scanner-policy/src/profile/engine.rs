@@ -4,7 +4,7 @@ use scanner_core::{
     ScanEngine,
     engine::{EntryEvaluator, Evaluation},
     finding::{CheckResult, EngineRef, Findings},
-    inventory::{Inventory, InventoryRequest},
+    inventory::{Inventory, InventoryRequest, Section},
 };
 
 use super::compiled::Profile;
@@ -67,7 +67,10 @@ impl Profile {
             .collect();
         let none = check.disabled.is_some() || absent.is_empty();
         (!none).then(|| {
-            let why = format!("the target has no {}", absent.join(", "));
+            let mut why = format!("the target has no {}", absent.join(", "));
+            if absent.contains(&Section::Env.name()) {
+                why.push_str("; variables that an image sets (ENV) are not read");
+            }
             check.result().not_applicable(why)
         })
     }

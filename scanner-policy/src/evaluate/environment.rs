@@ -1,0 +1,111 @@
+//! What no reader of a running process knows of its environment.
+
+use scanner_core::{
+    finding::{CheckResult, CheckStatus},
+    inventory::{Inventory, PodFacts, Section, collector},
+};
+
+use crate::check::Check;
+
+/// `result` with a limit if it rests on the environment of a running process of a pod alone: variables without a known name
+/// may have been removed from it, and no gap shows that. An exec has them anew.
+pub(super) fn with_removed(
+    mut result: CheckResult,
+    check: &Check,
+    inventory: &Inventory,
+) -> CheckResult {
+    let looked = matches!(result.status, CheckStatus::Pass | CheckStatus::Fail);
+    let agent = inventory.agent.name.as_str();
+    let Some(pod) = inventory.pod.data() else {
+        return result;
+    };
+    if looked && check.sections.contains(&Section::Env) && !["", collector::NAME].contains(&agent) {
+        result.limits.push(limit(pod));
+    }
+    result
+}
+
+fn limit(pod: &PodFacts) -> String {
+    let mut targets = pod.containers.iter().filter(|container| container.target);
+    let from_whole = targets.any(|c| !c.env_from.is_empty() || !c.secret_env_from.is_empty());
+    let sources = if from_whole {
+        "the image (ENV) or envFrom sets"
+    } else {
+        "the image sets (ENV)"
+    };
+    format!(
+        "env: an entrypoint may have removed variables that {sources} before the process was read; strategy container sees them"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::{
+        ScanEngine as _,
+        engine::Evaluation,
+        inventory::{Collected, ContainerFacts, EnvVar, sink::FilesEnd},
+    };
+
+    use super::*;
+    use crate::Profile;
+
+    /// Results of both kinds of evaluation for `agent`.
+    fn results(agent: &str, from: &[&str], shape: &str) -> [CheckResult; 2] {
+        let profile = Profile::shipped("secrets").unwrap();
+        let container = ContainerFacts {
+            target: true,
+            secret_env_from: from.iter().map(ToString::to_string).collect(),
+            ..ContainerFacts::default()
+        };
+        let mut inventory = Inventory {
+            env: Collected::Complete {
+                data: vec![EnvVar {
+                    name: "X".into(),
+                    length: 20,
+                    shape: shape.into(),
+                }],
+            },
+            pod: Collected::Complete {
+                data: PodFacts {
+                    containers: vec![container],
+                    ..PodFacts::default()
+                },
+            },
+            ..Inventory::default()
+        };
+        inventory.agent.name = agent.into();
+        let context = Evaluation::on(jiff::civil::date(2026, 1, 31));
+        let mut by_entry = profile.by_entry(&context).unwrap();
+        by_entry.sections(&inventory);
+        let end = FilesEnd::new(inventory.files.coverage(), false);
+        [
+            profile.evaluate(&inventory, &context),
+            by_entry.finish(&end),
+        ]
+        .map(|findings| {
+            let mut results = findings.results.into_iter();
+            let found = results.find(|r| r.id == "secret-shapes-in-environment");
+            found.expect("the check")
+        })
+    }
+
+    #[test]
+    fn a_probe_cannot_know_what_an_entrypoint_removed_and_an_exec_can() {
+        for (shape, status) in [("plain", CheckStatus::Pass), ("jwt", CheckStatus::Fail)] {
+            for (from, sources) in [(&[][..], "the image sets"), (&["db"], "or envFrom sets")] {
+                for result in results("probe", from, shape) {
+                    assert_eq!(result.status, status);
+                    let [limit] = &result.limits[..] else {
+                        unreachable!("one limit: {:?}", result.limits);
+                    };
+                    assert!(limit.contains(sources), "{limit}");
+                    // Nothing that the check asks for was left unread: a scan that must be complete may pass.
+                    assert!(result.is_complete());
+                }
+            }
+            for result in results(collector::NAME, &["db"], shape) {
+                assert_eq!(result.limits, Vec::<String>::new());
+            }
+        }
+    }
+}
