@@ -12,6 +12,7 @@ mod disarmed;
 mod distroless;
 mod drift;
 mod drift_hardened;
+mod environment;
 mod explain;
 mod faults;
 mod faults_sidecar;

@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::FutureExt as _;
 use scanner_inventory::{
-    Coverage, InventoryRequest,
+    Coverage, EnvVar, InventoryRequest,
     sink::{InventorySink, deliver},
 };
 
@@ -85,6 +85,8 @@ impl EntryEvaluator for Count {
         self.0.at("sections");
         assert_eq!(inventory.agent.name, "fake");
         assert!(matches!(inventory.pod, Collected::Unavailable { .. }));
+        let variables = inventory.env.data().expect("an environment");
+        assert_eq!(variables.len(), 1, "what the first process exports");
     }
     fn file(&mut self, file: &FileEntry) {
         assert_eq!(file.path, path(self.1));
@@ -212,6 +214,10 @@ fn inventory() -> Inventory {
     let data = (0..FILES).map(file).collect();
     inventory.agent.name = "fake".into();
     inventory.files = Collected::Complete { data };
+    inventory.env = Collected::Complete { data: vec![] };
+    inventory.process_env = Collected::Complete {
+        data: vec![EnvVar::default()],
+    };
     inventory.files_listed = true;
     inventory
 }
