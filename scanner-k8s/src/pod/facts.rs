@@ -180,6 +180,13 @@ mod tests {
         assert!(found.allow_privilege_escalation);
         assert!(!found.run_as_non_root && !found.read_only_root_filesystem && !found.limits);
         assert!(!found.service_account_token);
+        let log = |container: &serde_json::Value| {
+            let found = facts(&json!({}), container);
+            found.containers[0].termination_message_path.clone()
+        };
+        assert_eq!(log(&json!({"name": "c"})), "/dev/termination-log");
+        let named = json!({"name": "c", "terminationMessagePath": "/tmp/last"});
+        assert_eq!(log(&named), "/tmp/last");
     }
 
     #[test]
@@ -217,7 +224,7 @@ mod tests {
             "securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}], "runAsUser": 7},
             "initContainers": [
                 {"name": "setup", "image": "r.io:5000/a/b:2@sha256:0", "securityContext": {"privileged": true}},
-                {"name": "mesh", "image": "proxy", "restartPolicy": "Always", "terminationMessagePath": "/tmp/last"},
+                {"name": "mesh", "image": "proxy", "restartPolicy": "Always"},
             ],
             "ephemeralContainers": [{"name": "debug", "image": "localhost/x", "targetContainerName": "c",
                 "securityContext": {"capabilities": {"add": ["SYS_PTRACE"]}}}],
@@ -296,9 +303,6 @@ mod tests {
             ),
             ("secret", "Bidirectional")
         );
-        let logs = [mesh, own, debug].map(|one| one.termination_message_path.as_str());
-        let usual = "/dev/termination-log";
-        assert_eq!(logs, ["/tmp/last", usual, usual]);
         assert_eq!(found.sysctls, ["kernel.msgmax"]);
         assert!(!found.host_users && found.owner.is_empty());
         let volumes: Vec<(&str, i64, bool, i64)> = found
