@@ -13,9 +13,13 @@ use std::{
 };
 
 use tempfile::TempDir;
+use tls::Authority;
+
+#[path = "plain_words/tls.rs"]
+mod tls;
 
 /// What no message may have: how Rust shows a value to a programmer.
-const DEBUG: [&str; 14] = [
+const DEBUG: [&str; 20] = [
     "\\u{",
     "Os {",
     "unix_wait_status",
@@ -30,6 +34,12 @@ const DEBUG: [&str; 14] = [
     "panicked",
     "RUST_BACKTRACE",
     "called `",
+    "UnknownIssuer",
+    "IpAddress(",
+    "DnsName(",
+    "KeyMismatch",
+    "rustls",
+    "peer certificate",
 ];
 
 fn run(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -268,6 +278,104 @@ fn every_error_about_a_kubeconfig_is_in_words() {
     ];
     for listed in lists {
         cluster_says(folder, &[("KUBECONFIG", listed)], "kubeconfig");
+    }
+}
+
+/// Years in which a certificate is valid.
+const NOW: (i32, i32) = (2020, 2100);
+
+#[test]
+fn every_error_about_a_certificate_is_in_words() {
+    let folder = folder();
+    let folder = folder.path();
+    let (ours, other) = (Authority::new(), Authority::new());
+    fs::write(folder.join("ours"), ours.pem()).unwrap();
+    let here = ["127.0.0.1", "localhost"];
+    let of_another = "is not signed by the certificate authority";
+    for (authority, names, years, extra, words, hint) in [
+        (
+            &other,
+            &here[..],
+            NOW,
+            "",
+            of_another,
+            "check certificate-authority-data",
+        ),
+        (
+            &ours,
+            &here,
+            NOW,
+            ", tls-server-name: nope",
+            "the server's certificate is for other names: localhost, 127.0.0.1",
+            "check server and tls-server-name",
+        ),
+        (
+            &ours,
+            &["kubernetes.default"],
+            NOW,
+            "",
+            "is for other names: kubernetes.default",
+            "check server and tls-server-name",
+        ),
+        (
+            &ours,
+            &here,
+            (2001, 2002),
+            "",
+            "has expired (2002-01-01T00:00:00Z)",
+            "renew",
+        ),
+        (
+            &ours,
+            &here,
+            (2100, 2101),
+            "",
+            "is not valid yet (2100-01-01T00:00:00Z)",
+            "clock",
+        ),
+    ] {
+        let port = authority.serve(names, years, b"");
+        let cluster =
+            format!("server: 'https://127.0.0.1:{port}', certificate-authority: ours{extra}");
+        config(folder, &cluster, "token: t");
+        cluster_says(folder, &[], words);
+        cluster_says(folder, &[], hint);
+    }
+    let proxy = other.serve(&here, NOW, b"");
+    let cluster = format!("{SOME}, proxy-url: 'https://127.0.0.1:{proxy}'");
+    config(folder, &cluster, "token: t");
+    cluster_says(folder, &[], "the proxy's certificate is not signed");
+    cluster_says(folder, &[], "check the proxy");
+}
+
+#[test]
+fn every_error_about_a_certificate_of_the_user_is_in_words() {
+    let folder = folder();
+    let folder = folder.path();
+    let authority = Authority::new();
+    let (one, another) = (authority.sign(&["a"], NOW), authority.sign(&["b"], NOW));
+    fs::write(folder.join("certificate"), one.certificate.pem()).unwrap();
+    fs::write(folder.join("key"), one.key.serialize_pem()).unwrap();
+    fs::write(folder.join("other-key"), another.key.serialize_pem()).unwrap();
+    for (certificate, key, words) in [
+        (
+            "certificate",
+            "certificate",
+            "the client key has no private key",
+        ),
+        ("key", "key", "the client certificate has no certificate"),
+        ("certificate", "other-key", "do not belong together"),
+        ("certificate", "empty", "the client key"),
+        (
+            "certificate",
+            "no.json",
+            "the client key has no private key",
+        ),
+    ] {
+        let user = format!("client-certificate: {certificate}, client-key: {key}");
+        config(folder, CLOSED, &user);
+        cluster_says(folder, &[], words);
+        cluster_says(folder, &[], "client-key-data of the kubeconfig's user");
     }
 }
 

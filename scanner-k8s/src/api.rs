@@ -16,6 +16,7 @@ pub(crate) mod redacted;
 pub mod segment;
 pub(crate) mod spelling;
 pub(crate) mod stream_tap;
+mod tls_fault;
 pub(crate) mod token_claims;
 mod token_detector;
 mod transport;

@@ -8,6 +8,7 @@ use super::{
     admission::{AdmissionRefusal, refusal},
     plugin::PluginError,
     redacted::Redacted,
+    tls_fault::TlsFault,
     way::WayError,
 };
 use crate::names::GUARD_NAME;
@@ -121,17 +122,21 @@ impl CallError {
         // A plugin that failed is not run again by the same call.
         let is_transient = |kind: CallErrorKind| match (plugin, way) {
             (Some(plugin), _) => plugin.is_transient(),
+            // A certificate does not change in a moment.
+            (None, _) if TlsFault::find(error).is_some() => false,
             (None, Some(way)) => way.is_transient(),
             (None, None) => kind.is_transient(),
         };
+        let mut advice = None;
         let (kind, refusal, code, text) = match error {
             kube::Error::Api(status) => {
                 let (kind, refusal) = classify(status.code, &status.message);
                 (kind, refusal, Some(status.code), status.message.clone())
             }
             error => {
-                let text = Redacted::client(error).to_string();
-                (CallErrorKind::Unreachable, None, None, text)
+                let why = Redacted::client(error);
+                advice = why.advice();
+                (CallErrorKind::Unreachable, None, None, why.to_string())
             }
         };
         Self {
@@ -140,8 +145,8 @@ impl CallError {
             code,
             refusal,
             act: Act::Object,
-            way: way
-                .and_then(WayError::advice)
+            way: advice
+                .or(way.and_then(WayError::advice))
                 .or(plugin.map(PluginError::advice)),
             is_transient: is_transient(kind),
             cause: Cause::Answer(visible_ends(&text, 600)),

@@ -13,7 +13,10 @@ use kube::{
 use scanner_core::{cause::chain, escape::visible};
 use tower::BoxError;
 
-use super::way::WayError;
+use super::{
+    tls_fault::{Peer, TlsFault},
+    way::WayError,
+};
 
 /// Longest path that is shown, in characters.
 const MAX_PATH: usize = 300;
@@ -21,10 +24,26 @@ const MAX_PATH: usize = 300;
 /// Why there is no connection, in words that hold no secret: it is made from an error of another library, and keeps nothing
 /// else of that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Redacted(String);
+#[error("{text}")]
+pub struct Redacted {
+    text: String,
+    /// What to do, where the cause says it.
+    advice: Option<&'static str>,
+}
 
 impl Redacted {
+    fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            advice: None,
+        }
+    }
+
+    /// What to do, where the cause says more than that the configuration or the server is at fault.
+    pub(super) fn advice(&self) -> Option<&'static str> {
+        self.advice
+    }
+
     /// Why a kubeconfig cannot be used; quotes only names of files, contexts and clusters from it.
     pub(super) fn kubeconfig(error: &KubeconfigError) -> Self {
         let data = |what: &str, error: &LoadDataError| match error {
@@ -32,7 +51,7 @@ impl Redacted {
             LoadDataError::DecodeBase64(error) => format!("{what} is not base64: {error}"),
             LoadDataError::NoBase64DataOrFile => format!("{what} is missing"),
         };
-        Self(match error {
+        Self::new(match error {
             KubeconfigError::Parse(error) => match error.location() {
                 Some(at) => format!(
                     "line {}, column {}: it is not a kubeconfig",
@@ -67,10 +86,21 @@ impl Redacted {
         if let Some(error) = credential_error(error) {
             return Self::credential(error);
         }
-        if let Some(error) = WayError::find(error) {
-            return Self(chain(error));
+        let way = WayError::find(error);
+        let at_proxy = matches!(way, Some(WayError::NoProxy { .. }));
+        if let Some(fault) = TlsFault::find(error)
+            && (way.is_none() || at_proxy)
+        {
+            let peer = if at_proxy { Peer::Proxy } else { Peer::Server };
+            return Self {
+                text: fault.text(peer),
+                advice: Some(fault.advice(peer)),
+            };
         }
-        Self(match error {
+        if let Some(error) = way {
+            return Self::new(chain(error));
+        }
+        Self::new(match error {
             kube::Error::InferKubeconfig(error) => return Self::kubeconfig(error),
             // Its text quotes the answer, which may have a token.
             kube::Error::SerdeError(error) => format!(
@@ -99,11 +129,11 @@ impl Redacted {
 
     /// A credential for which kube cannot even make a header.
     pub(super) fn no_header() -> Self {
-        Self("the credential has characters that no header may have".into())
+        Self::new("the credential has characters that no header may have")
     }
 
     fn credential(error: &AuthError) -> Self {
-        Self(match error {
+        Self::new(match error {
             AuthError::ReadTokenFile(error, file) => {
                 format!("cannot read the token file {}: {error}", path(file))
             }

@@ -150,10 +150,13 @@ impl ConnectError {
                 Remedy::advice("remove insecure-skip-tls-verify and set certificate-authority-data")
             }
             Self::NoAuthority(_) => Remedy::TrustSystemRoots,
-            Self::Kubeconfig { .. }
-            | Self::NoKubeconfig(_)
-            | Self::UnusableAuthority { .. }
-            | Self::Client(_) => Remedy::NameKubeconfig,
+            Self::Kubeconfig { .. } | Self::NoKubeconfig(_) | Self::UnusableAuthority { .. } => {
+                Remedy::NameKubeconfig
+            }
+            Self::Client(why) => match why.advice() {
+                Some(advice) => Remedy::advice(advice),
+                None => Remedy::NameKubeconfig,
+            },
             Self::NoCryptoProvider => {
                 Remedy::advice("turn on the cargo feature ring or aws-lc-rs, or install a provider")
             }
