@@ -124,6 +124,32 @@ async fn under_the_guard_a_loan_needs_its_limits_first_and_has_no_terminal() {
     }
 }
 
+#[tokio::test]
+async fn a_name_that_does_not_exist_is_an_error_of_the_request() {
+    let owner = json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "u", "controller": true}]);
+    let fake = FakeCluster::new().pod(json!({
+        "metadata": {"namespace": "shop", "name": "web-0", "ownerReferences": owner},
+        "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
+    }));
+    for (namespace, pod, container, hint) in [
+        ("shop", "web", None, "did you mean web-0?"),
+        ("shop", "nope", None, "list the pods of namespace shop"),
+        ("shop", "web-0", Some("nope"), "name the container"),
+        ("shpo", "web-0", None, "did you mean shop?"),
+    ] {
+        let mut request = request(false);
+        request.target.namespace = namespace.parse().expect("a name");
+        request.target.pod = PodSelection::Name(pod.parse().expect("a name"));
+        request.target.container = container.map(|name| name.parse().expect("a name"));
+        let cluster = fake.cluster().expect("a cluster");
+        let error = PreparedLoan::new(cluster.begin(), &request, Arc::new(Short)).await;
+        let error = error.err().expect("refused");
+        assert!(error.is_usage(), "{error}");
+        let given = error.remedy().expect("a remedy").to_string();
+        assert!(given.starts_with(hint), "{error}: {given}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_program_that_does_not_end_is_ended_with_its_lease() {
     let fake = fake();

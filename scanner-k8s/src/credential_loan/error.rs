@@ -47,12 +47,14 @@ pub enum LoanError {
 }
 
 impl LoanError {
-    /// Whether the request itself is wrong, on any cluster.
+    /// Whether the request itself is wrong: on any cluster, or because it names something that does not exist.
     pub fn is_usage(&self) -> bool {
+        if let Self::Resolve(error) = self {
+            return error.is_unknown_name() || matches!(error, ResolveError::Selector(..));
+        }
         matches!(
             self,
-            Self::Resolve(ResolveError::Selector(..))
-                | Self::Lease(_)
+            Self::Lease(_)
                 | Self::IdentityNamespace(_)
                 | Self::NothingAllowed
                 | Self::TooManyExecs(_)
@@ -62,7 +64,7 @@ impl LoanError {
     /// What to do next.
     pub fn remedy(&self) -> Option<Remedy> {
         Some(match self {
-            Self::Resolve(error) => return error.remedy(),
+            Self::Resolve(error) => return of_pod(error),
             Self::Call(error) => return error.remedy(),
             Self::Forbidden(_) => Remedy::AskAdministrator,
             Self::Guarded => Remedy::BindGuardLimits {
@@ -76,5 +78,28 @@ impl LoanError {
             }
             Self::Lease(_) => Remedy::advice("choose a lease within these bounds"),
         })
+    }
+}
+
+/// What to do where a pod is not found: a loan is for a pod, so a workload is never offered.
+fn of_pod(error: &ResolveError) -> Option<Remedy> {
+    match error {
+        ResolveError::NoPod {
+            namespace,
+            name,
+            similar,
+        } => {
+            let pods = similar.iter().filter(|name| !name.contains('/'));
+            let error = ResolveError::NoPod {
+                namespace: namespace.clone(),
+                name: name.clone(),
+                similar: pods.cloned().collect(),
+            };
+            error.remedy()
+        }
+        ResolveError::Terminating { .. } => Some(Remedy::advice(
+            "list the pods again, and name one that is not being deleted",
+        )),
+        error => error.remedy(),
     }
 }
