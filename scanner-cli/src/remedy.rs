@@ -15,6 +15,9 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
             namespace,
             selector: Some(selector),
         } => return format!("see: kubectl get pods -n {namespace} -l '{selector}'"),
+        Remedy::DescribePod { namespace, pod } => {
+            return format!("kubectl describe pod {pod} -n {namespace} shows why");
+        }
         Remedy::DidYouMean { names, fallback } => {
             let asked = format!("did you mean {}?", names.join(" or "));
             return match fallback {

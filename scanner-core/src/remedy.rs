@@ -32,6 +32,13 @@ pub enum Remedy {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         selector: Option<String>,
     },
+    /// Read what the cluster says about a pod, and mend that.
+    DescribePod {
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        pod: String,
+    },
     /// Take one of these names, which exist and are similar to the one that was given.
     DidYouMean {
         /// Names, best first.

@@ -21,6 +21,10 @@ impl fmt::Display for Remedy {
                     "list the pods of namespace {namespace} with selector {selector:?}"
                 )
             }
+            Self::DescribePod { namespace, pod } => write!(
+                f,
+                "read the events of pod {pod} in namespace {namespace}, which say why it does not start"
+            ),
             Self::DidYouMean { names, fallback } => {
                 write!(f, "did you mean {}?", names.join(" or "))?;
                 match fallback {

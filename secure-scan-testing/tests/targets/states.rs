@@ -110,6 +110,41 @@ async fn what_does_not_run_any_more_has_an_image_that_can_be_scanned() {
 }
 
 #[tokio::test]
+async fn what_does_not_start_is_not_waited_for() {
+    let waits = |reason: &str, restarts: u32| {
+        let mut state = state("web", &json!({"waiting": {"reason": reason}}));
+        state["restartCount"] = json!(restarts);
+        json!({"status": {"phase": "Running", "containerStatuses": [state]}})
+    };
+    for (reason, restarts, meant) in [
+        ("RunContainerError", 3, "image"),
+        ("CreateContainerError", 1, "image"),
+        ("RunContainerError", 0, "describe"),
+        ("CreateContainerConfigError", 0, "describe"),
+        ("ErrImagePull", 0, "describe"),
+        ("ImagePullBackOff", 0, "describe"),
+        ("InvalidImageName", 0, "describe"),
+        ("ContainerCreating", 0, "again"),
+        ("ContainerCreating", 2, "again"),
+        ("PodInitializing", 0, "again"),
+    ] {
+        let cluster = FakeCluster::new().pod(bare("web-0", &waits(reason, restarts)));
+        let error = refused(&cluster, named("web-0")).await;
+        assert!(error.to_string().contains(reason), "{error}");
+        let given = match error.remedy() {
+            Some(Remedy::ScanImage { .. }) => "image",
+            Some(Remedy::DescribePod { namespace, pod }) => {
+                assert_eq!((namespace.as_str(), pod.as_str()), ("shop", "web-0"));
+                "describe"
+            }
+            Some(Remedy::ScanAgain { .. }) => "again",
+            other => panic!("{reason}: {other:?}"),
+        };
+        assert_eq!(given, meant, "{reason} {restarts}");
+    }
+}
+
+#[tokio::test]
 async fn an_image_that_a_shell_would_take_for_more_is_not_part_of_a_hint() {
     let pod = bare(
         "web-0",

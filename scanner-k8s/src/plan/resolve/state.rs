@@ -61,6 +61,12 @@ pub(super) fn not_running(pod: &Pod, name: &str) -> ResolveError {
     let init = init_that_runs(pod);
     let remedy = match (waiting, ended, init) {
         (Some("CrashLoopBackOff"), ..) => image_of(pod, Some(name)),
+        // It ran before, as in a loop that never gets as far as to start the command.
+        (Some(why), ..) if restarts(status) > 0 && !is_starting(why) => image_of(pod, Some(name)),
+        (Some(why), ..) if !is_starting(why) => Remedy::DescribePod {
+            namespace: pod.namespace().unwrap_or_default(),
+            pod: pod.name_any(),
+        },
         // It ran before, so its image is on the node; it runs again in a moment or never.
         (_, Some(_), _) if containers::has_ended(pod, name) => image_of(pod, Some(name)),
         (_, Some(_), _) if restarts(status) > 0 => image_of(pod, Some(name)),
@@ -75,6 +81,11 @@ pub(super) fn not_running(pod: &Pod, name: &str) -> ResolveError {
         why,
         remedy,
     }
+}
+
+/// Whether a node says no more than that it has not started the container yet.
+fn is_starting(reason: &str) -> bool {
+    matches!(reason, "ContainerCreating" | "PodInitializing")
 }
 
 fn restarts(status: Option<&ContainerStatus>) -> i32 {
