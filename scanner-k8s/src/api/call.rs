@@ -16,6 +16,11 @@ use crate::names::GUARD_NAME;
 /// Longest time that one call may take.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Reason of the `Status` that says that an object does not exist.
+const NOT_FOUND: &str = "NotFound";
+/// How the server's authorizers name a caller without a credential.
+const ANONYMOUS: &str = "User \"system:anonymous\"";
+
 /// A call to the API server that did not succeed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what}")]
@@ -68,6 +73,8 @@ pub enum CallErrorKind {
     },
     /// 404: there is no such object.
     NotFound,
+    /// 404, but not in the words of an API server: something else answers, or the server does not know this API at all.
+    NotServed,
     /// 409: another object or another state is in the way.
     Conflict,
     /// 400 or 422: the server cannot use what was sent.
@@ -130,14 +137,28 @@ impl CallError {
         let mut advice = None;
         let (kind, refusal, code, text) = match error {
             kube::Error::Api(status) => {
-                let (kind, refusal) = classify(status.code, &status.message);
-                (kind, refusal, Some(status.code), status.message.clone())
+                let (mut kind, refusal) = classify(status.code, &status.message);
+                let mut text = status.message.clone();
+                if kind == CallErrorKind::NotFound && status.reason != NOT_FOUND {
+                    kind = CallErrorKind::NotServed;
+                    text = format!("what answers is not the API server of a cluster (404): {text}");
+                }
+                (kind, refusal, Some(status.code), text)
             }
             error => {
                 let why = Redacted::client(error);
                 advice = why.advice();
                 (CallErrorKind::Unreachable, None, None, why.to_string())
             }
+        };
+        let is_anonymous = code == Some(403) && text.contains(ANONYMOUS);
+        let text = if is_anonymous {
+            advice = Some(
+                "log in, or give the kubeconfig's user a credential, such as a client certificate or a token",
+            );
+            format!("the kubeconfig's user sends no credential: {text}")
+        } else {
+            text
         };
         Self {
             what,
@@ -229,6 +250,9 @@ impl CallError {
             None | Some(500..) if self.act == Act::Exec => Remedy::CheckNode { node: None },
             Some(401) => Remedy::LogIn,
             Some(403) => Remedy::AskAdministrator,
+            Some(404) if self.kind == CallErrorKind::NotServed => {
+                Remedy::advice("check host, port and path of `server` in the kubeconfig")
+            }
             Some(404) => Remedy::advice("check the name and the namespace"),
             Some(429 | 500..) => Remedy::TryAgain,
             Some(_) => Remedy::advice(
@@ -368,7 +392,8 @@ mod tests {
     use crate::names::GUARD_MARK;
 
     async fn answered(code: u16, message: &str) -> CallError {
-        let status = Status::failure(message, "").with_code(code);
+        let reason = if code == 404 { NOT_FOUND } else { "" };
+        let status = Status::failure(message, reason).with_code(code);
         let refused = async { Err::<(), _>(kube::Error::Api(status.boxed())) };
         call("try", refused).await.unwrap_err()
     }
@@ -435,6 +460,33 @@ mod tests {
             let error = answered(code, message).await;
             assert_eq!((error.kind(), error.is_transient), (kind, again), "{code}");
             assert!(!error.is_forbidden(), "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_without_a_credential_is_not_sent_to_an_administrator() {
+        let denied = "pods \"web\" is forbidden: User \"system:anonymous\" cannot get resource";
+        let error = answered(403, denied).await;
+        assert!(error.is_forbidden());
+        assert!(
+            error
+                .answer()
+                .starts_with("the kubeconfig's user sends no credential")
+        );
+        let remedy = error.remedy().unwrap().to_string();
+        assert!(remedy.starts_with("log in"), "{remedy}");
+    }
+
+    #[tokio::test]
+    async fn a_404_in_other_words_than_those_of_a_server_says_nothing_about_an_object() {
+        for reason in ["", "Failed to parse error data"] {
+            let status = Status::failure("404 page not found", reason).with_code(404);
+            let refused = async { Err::<(), _>(kube::Error::Api(status.boxed())) };
+            let error = call("get pod web", refused).await.unwrap_err();
+            assert_eq!(error.kind(), CallErrorKind::NotServed, "{reason}");
+            assert!(error.answer().contains("not the API server"), "{error:?}");
+            let remedy = error.remedy().unwrap().to_string();
+            assert!(remedy.contains("host, port and path"), "{remedy}");
         }
     }
 

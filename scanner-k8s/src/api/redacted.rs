@@ -81,6 +81,14 @@ impl Redacted {
         })
     }
 
+    /// A file of another kind, such as the manifest of a pod.
+    pub(super) fn other_kind(kind: &str) -> Self {
+        Self::new(format!(
+            "it is not a kubeconfig: its kind is {}",
+            visible(kind, 60)
+        ))
+    }
+
     /// Why a client cannot be made, or a call has no answer.
     pub(super) fn client(error: &kube::Error) -> Self {
         if let Some(error) = credential_error(error) {

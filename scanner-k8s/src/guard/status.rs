@@ -95,7 +95,15 @@ impl GuardStatus {
                 operator.request::<Value>(request).await
             };
             let state = match call(format!("get {kind} {name}"), get).await {
-                Err(error) if error.kind() == CallErrorKind::NotFound => PartState::Missing,
+                // An older server does not know admission policies.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        CallErrorKind::NotFound | CallErrorKind::NotServed
+                    ) =>
+                {
+                    PartState::Missing
+                }
                 Err(error) => return Err(error),
                 Ok(found) => {
                     let selector = &found["spec"]["matchResources"]["namespaceSelector"];

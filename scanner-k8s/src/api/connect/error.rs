@@ -1,6 +1,6 @@
 //! Why a cluster is not used.
 
-use scanner_core::{Remedy, escape::visible};
+use scanner_core::{Remedy, escape::visible, similar::similar};
 
 use crate::api::{plugin::PluginError, redacted::Redacted};
 
@@ -21,11 +21,14 @@ pub enum ConnectError {
     #[error("there is no kubeconfig: {0}")]
     NoKubeconfig(String),
     /// The context does not exist.
-    #[error("the kubeconfig has no context \"{}\"; it has {}", visible(.0, 100), visible(.1, 1000))]
-    NoContext(String, String),
+    #[error("the kubeconfig has no context \"{}\"; it has {}", visible(.0, 100), visible(&.1.join(", "), 1000))]
+    NoContext(String, Vec<String>),
     /// No context is named.
-    #[error("the kubeconfig has no current context; it has {}", visible(.0, 1000))]
-    NoCurrentContext(String),
+    #[error("the kubeconfig has no current context; it has {}", visible(&.0.join(", "), 1000))]
+    NoCurrentContext(Vec<String>),
+    /// The kubeconfig has no contexts at all.
+    #[error("the kubeconfig has no contexts, so it names no cluster")]
+    NoContexts,
     /// This process does not run in a pod of a cluster, or its pod has no account.
     #[error("cannot log in as the account of this pod: {0}")]
     InCluster(String),
@@ -121,7 +124,9 @@ impl ConnectError {
             Self::Kubeconfig { .. } | Self::NoKubeconfig(_) | Self::InCluster(_) => {
                 ConnectErrorKind::Unreadable
             }
-            Self::NoContext(..) | Self::NoCurrentContext(_) => ConnectErrorKind::NoContext,
+            Self::NoContext(..) | Self::NoCurrentContext(_) | Self::NoContexts => {
+                ConnectErrorKind::NoContext
+            }
             Self::Proxy { .. } => ConnectErrorKind::Proxy,
             Self::Plugin { .. } => ConnectErrorKind::Plugin,
             Self::PlainHttp(_) => ConnectErrorKind::PlainHttp,
@@ -138,7 +143,12 @@ impl ConnectError {
     /// What to do next.
     pub fn remedy(&self) -> Option<Remedy> {
         Some(match self {
-            Self::NoContext(..) | Self::NoCurrentContext(_) => Remedy::NameContext,
+            Self::NoContext(name, known) => {
+                let similar = similar(name, known);
+                let shown: Vec<String> = similar.iter().map(|name| visible(name, 100)).collect();
+                Remedy::did_you_mean(&shown, Remedy::NameContext)
+            }
+            Self::NoCurrentContext(_) => Remedy::NameContext,
             Self::Plugin { advice, .. } => Remedy::advice(*advice),
             Self::Proxy { .. } => Remedy::advice(
                 "correct it, as in http://HOST:PORT, or unset it; write `/`, `?`, `#` and `@` of a password as %2F, %3F, %23 \
@@ -150,9 +160,10 @@ impl ConnectError {
                 Remedy::advice("remove insecure-skip-tls-verify and set certificate-authority-data")
             }
             Self::NoAuthority(_) => Remedy::TrustSystemRoots,
-            Self::Kubeconfig { .. } | Self::NoKubeconfig(_) | Self::UnusableAuthority { .. } => {
-                Remedy::NameKubeconfig
-            }
+            Self::NoContexts
+            | Self::Kubeconfig { .. }
+            | Self::NoKubeconfig(_)
+            | Self::UnusableAuthority { .. } => Remedy::NameKubeconfig,
             Self::Client(why) => match why.advice() {
                 Some(advice) => Remedy::advice(advice),
                 None => Remedy::NameKubeconfig,

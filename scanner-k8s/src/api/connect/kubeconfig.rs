@@ -101,22 +101,19 @@ pub(super) async fn config(
     mut kubeconfig: Kubeconfig,
     context: Option<&str>,
 ) -> Result<Selected, ConnectError> {
-    let known: Vec<&str> = kubeconfig
-        .contexts
-        .iter()
-        .map(|c| c.name.as_str())
-        .collect();
-    let all = match known.join(", ") {
-        none if none.is_empty() => "none".to_owned(),
-        all => all,
+    let known = kubeconfig.contexts.iter().map(|c| c.name.clone());
+    let known: Vec<String> = known.collect();
+    if known.is_empty() {
+        return Err(ConnectError::NoContexts);
+    }
+    // An empty name is none, as for kubectl.
+    let named = |name: &&str| !name.is_empty();
+    let current = kubeconfig.current_context.as_deref().filter(named);
+    let Some(name) = context.filter(named).or(current).map(str::to_owned) else {
+        return Err(ConnectError::NoCurrentContext(known));
     };
-    let current = kubeconfig.current_context.as_deref();
-    let name = context.or(current).filter(|name| !name.is_empty());
-    let Some(name) = name.map(str::to_owned) else {
-        return Err(ConnectError::NoCurrentContext(all));
-    };
-    if !known.contains(&name.as_str()) {
-        return Err(ConnectError::NoContext(name, all));
+    if !known.contains(&name) {
+        return Err(ConnectError::NoContext(name, known));
     }
     let mut proxies = Vec::new();
     for named in &mut kubeconfig.clusters {
@@ -181,6 +178,12 @@ fn read(file: &Path) -> Result<Option<Kubeconfig>, ConnectError> {
         text => text.map_err(failed)?,
     };
     let mut kubeconfig = Kubeconfig::from_yaml(&text).map_err(|error| unusable(file, &error))?;
+    if let Some(kind) = kubeconfig.kind.as_deref().filter(|kind| *kind != "Config") {
+        return Err(ConnectError::Kubeconfig {
+            file: redacted::path(file),
+            source: Redacted::other_kind(kind),
+        });
+    }
     if let Some(folder) = file.parent() {
         beside(folder, &mut kubeconfig);
     }

@@ -128,7 +128,7 @@ async fn a_context_that_is_not_there_is_named_with_those_that_are() {
     let error = Cluster::kubeconfig(Some(&path), Some("z"))
         .await
         .unwrap_err();
-    assert!(matches!(&error, ConnectError::NoContext(z, known) if z == "z" && known == "x"));
+    assert!(matches!(&error, ConnectError::NoContext(z, known) if z == "z" && known == &["x"]));
     let error = Cluster::kubeconfig(Some(&path), None).await.unwrap_err();
     assert!(matches!(&error, ConnectError::NoContext(y, _) if y == "y"));
 }
