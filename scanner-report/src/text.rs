@@ -135,6 +135,10 @@ pub fn summary(view: &View<'_>, width: Option<usize>) -> String {
     if !view.findings.is_empty() {
         wrapped(&mut out, "", &counts(view));
     }
+    for breach in view.breaches() {
+        let line = format!("threshold not met: {}", visible(&breach, 400));
+        wrapped(&mut out, "", &line);
+    }
     incompleteness(&mut out, view);
     let line = format!("{}: {}", view.subject_line(), view.sentence());
     wrapped(&mut out, "", &line);

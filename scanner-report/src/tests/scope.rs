@@ -34,6 +34,50 @@ fn claims_all(text: &str) -> bool {
 }
 
 #[test]
+fn a_threshold_that_is_not_met_is_no_failed_check() {
+    let breached = |breaches: &[&str], fail_on: Option<Severity>| {
+        let mut report = passed();
+        let mut failed = report.findings[0].results[0].clone();
+        failed.status = CheckStatus::Fail;
+        failed.severity = Severity::High;
+        report.findings[0].results.push(failed);
+        report.verdict = Verdict::Findings;
+        report.findings[0].thresholds = Some(ThresholdOutcome {
+            breaches: breaches.iter().map(|&breach| breach.into()).collect(),
+            fail_on,
+            ..ThresholdOutcome::default()
+        });
+        report
+    };
+    for (report, words) in [
+        (
+            breached(&["passed.total.min: 1000, there are 1"], None),
+            "findings: 1 threshold is not met",
+        ),
+        (
+            breached(&["one", "two"], Some(Severity::Critical)),
+            "findings: 2 thresholds are not met",
+        ),
+        (
+            breached(&["one"], Some(Severity::High)),
+            Verdict::Findings.sentence(),
+        ),
+    ] {
+        let view = View::from(&report);
+        assert!(view.sentence().starts_with(words), "{}", view.sentence());
+        let short = crate::text::summary(&view, Some(80));
+        for breach in view.breaches() {
+            assert!(
+                short.contains(&format!("threshold not met: {breach}")),
+                "{short}"
+            );
+        }
+        assert!(short.contains(words), "{short}");
+        assert!(made(&report, Format::Terminal).contains(words));
+    }
+}
+
+#[test]
 fn every_form_shows_tags_and_inputs() {
     for &format in ALL {
         let whole = made(&passed(), format);

@@ -64,6 +64,13 @@ impl View<'_> {
     fn claim(&self) -> String {
         let selected = !self.selection().is_empty();
         let unseen = self.unseen().count();
+        if self.verdict == Verdict::Findings && !self.has_finding_at_severity() {
+            match self.breaches().len() {
+                0 => {}
+                1 => return "findings: 1 threshold is not met".into(),
+                count => return format!("findings: {count} thresholds are not met"),
+            }
+        }
         if self.verdict != Verdict::Passed {
             return self.verdict.sentence().to_owned();
         }
@@ -86,6 +93,15 @@ impl View<'_> {
             count => format!("; waived and skipped: {count}"),
         };
         format!("passed{not_read}: {which} ran, and none failed at the threshold{waived}")
+    }
+
+    /// Whether a check failed at the severity from which that is a finding, whatever thresholds there are for numbers.
+    fn has_finding_at_severity(&self) -> bool {
+        let fails = |found: &Findings| {
+            let from = self.fail_on_of(found);
+            from.is_some_and(|from| found.fails_at(from))
+        };
+        self.findings.iter().any(fails)
     }
 
     /// Whether the scan was done, nothing was refused, no check was left undone, and
