@@ -7,6 +7,7 @@ use std::{fmt::Write as _, path::Path};
 use clap::{Args, Subcommand};
 use secure_scan::{
     FindingRules, Level, Policy, ProfileError, SHIPPED_CONTROLS, ScanPolicy, Thresholds, Waivers,
+    core::similar::similar,
     escape::visible,
     finding::Severity,
     profiles::{
@@ -113,12 +114,19 @@ fn waivers_of(policy: &str, name: &str) -> Result<Waivers, Problem> {
     })
 }
 
+fn level_names() -> impl Iterator<Item = &'static str> {
+    LEVELS.iter().map(|(name, _)| *name)
+}
+
 fn level(text: &str) -> Result<Level, String> {
     match text {
         "baseline" => Ok(Level::Baseline),
         "hardened" => Ok(Level::Hardened),
         "strict" => Ok(Level::Strict),
-        _ => Err("expected baseline, hardened or strict".into()),
+        _ => Err(match similar(text, level_names()).first() {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => "expected baseline, hardened or strict".into(),
+        }),
     }
 }
 
@@ -226,7 +234,12 @@ fn load(name: Option<&str>, from: Option<Level>) -> Result<Policy, Problem> {
         Err(_) if !name.contains(['/', '.']) && std::fs::metadata(name).is_err() => {
             Err(Problem::usage(
                 format!("there is no policy {name:?}; shipped are: baseline, hardened, strict"),
-                "name one of them, or the path of a file",
+                match similar(name, level_names()).first() {
+                    Some(meant) => format!(
+                        "did you mean {meant}? If not, name one of them, or the path of a file"
+                    ),
+                    None => "name one of them, or the path of a file".to_owned(),
+                },
             ))
         }
         Err(_) => {
@@ -259,7 +272,12 @@ pub(crate) fn run(command: PolicyCommand) -> Result<u8, Problem> {
             None => {
                 return Err(Problem::usage(
                     format!("there is no shipped policy {name:?}"),
-                    "see: secure-scan policy list",
+                    match similar(&name, level_names()).first() {
+                        Some(meant) => {
+                            format!("did you mean {meant}? If not, see: secure-scan policy list")
+                        }
+                        None => "see: secure-scan policy list".to_owned(),
+                    },
                 ));
             }
         },

@@ -285,6 +285,7 @@ fn keep_mode(new: &fs::File, path: &Path) -> io::Result<()> {
 /// This program's own words, or the kind of error that the system reports.
 fn reason(error: &io::Error) -> String {
     match error.kind() {
+        io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
         io::ErrorKind::Other => error.to_string(),
         kind => kind.to_string(),
     }

@@ -3,10 +3,17 @@
 //! What that tool would silently skip is an error here, so that nobody relies on a limit that is never checked; the outcome
 //! names the one exception. Source: mitre/saf, `src/commands/validate/threshold.ts`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use scanner_core::finding::{CheckResult, Findings, HdfStatus, ThresholdOutcome};
-use serde::{Deserialize, Serialize};
+use scanner_core::{
+    escape::visible,
+    finding::{CheckResult, Findings, HdfStatus, ThresholdOutcome},
+    similar::similar,
+};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::{
     blank,
@@ -65,11 +72,43 @@ struct Limits {
 }
 
 /// A number that must be equal, or bounds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 enum Total {
     Exactly(u32),
     Within(Bounds),
+}
+
+/// By hand, because serde's own words for an untagged enum do not name what is wrong.
+impl<'de> Deserialize<'de> for Total {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Visit;
+
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Total;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number, or limits min and max")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Total, E> {
+                let number = u32::try_from(number);
+                let unfit = |_| E::custom("the number is too large");
+                number.map(Total::Exactly).map_err(unfit)
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Total, E> {
+                let number = u64::try_from(number);
+                let number = number.map_err(|_| E::custom("the number is below 0"))?;
+                self.visit_u64(number)
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Total, M::Error> {
+                Bounds::deserialize(MapAccessDeserializer::new(map)).map(Total::Within)
+            }
+        }
+        from.deserialize_any(Visit)
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -91,6 +130,22 @@ struct Limit {
     /// Exactly these checks, by id.
     #[serde(default)]
     controls: Option<Vec<String>>,
+}
+
+/// The names of all limits that are numbers.
+fn known() -> Vec<String> {
+    let groups = ["passed", "failed", "skipped", "error", "no_impact"];
+    let within = |path: &str| ["min", "max"].map(|limit| format!("{path}.{limit}"));
+    let mut all = Vec::from(within("compliance"));
+    for group in groups {
+        let total = format!("{group}.total");
+        all.extend(within(&total));
+        all.push(total);
+        for severity in SEVERITIES {
+            all.extend(within(&format!("{group}.{severity}")));
+        }
+    }
+    all
 }
 
 impl Limits {
@@ -161,6 +216,19 @@ impl Thresholds {
     }
 
     fn unflatten(flat: BTreeMap<String, u32>) -> Result<Self, String> {
+        if let Some(unknown) = flat.keys().find(|key| !known().contains(key)) {
+            let meant = similar(unknown, known());
+            let meant = match meant.first() {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => {
+                    "expected such as compliance.min, failed.total.max or passed.high.min".into()
+                }
+            };
+            return Err(format!(
+                "there is no threshold {}; {meant}",
+                visible(unknown, 100)
+            ));
+        }
         let mut tree = serde_json::Map::new();
         for (key, value) in flat {
             let parts: Vec<&str> = key.split('.').collect();

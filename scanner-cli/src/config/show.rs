@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fmt::Write as _};
 
 use clap::{ArgMatches, Args, Command, Subcommand, ValueEnum, parser::ValueSource};
-use secure_scan::escape::visible;
+use secure_scan::{core::similar::similar, escape::visible};
 use serde_json::{Value, json};
 
 use super::{
@@ -161,10 +161,10 @@ fn command(
     let found = matches.as_ref().ok();
     let found = found.and_then(|matches| merge::below(&built, matches, &args.command));
     let (Ok(whole), Some((command, matches))) = (&matches, found) else {
-        return Err(unknown(&name));
+        return Err(unknown(&name, program));
     };
     if command.has_subcommands() {
-        return Err(unknown(&name));
+        return Err(unknown(&name, program));
     }
     let entries = file.map(|file| merge::added(program, &args.command, whole, file).0);
     let entries = entries.unwrap_or_default();
@@ -187,11 +187,29 @@ fn command(
     })
 }
 
-fn unknown(name: &str) -> Problem {
+fn unknown(name: &str, program: &Command) -> Problem {
+    let example = "name one as it is typed, such as: secure-scan config show container; all: secure-scan --help";
+    let hint = match similar(name, names(program, "")).first() {
+        Some(meant) => format!("did you mean {meant}? If not, {example}"),
+        None => example.to_owned(),
+    };
     Problem::usage(
         format!("there is no command {name:?} that has options"),
-        "name one as it is typed, such as: secure-scan config show container; all: secure-scan --help",
+        hint,
     )
+}
+
+/// The commands that have options, as they are typed.
+fn names(program: &Command, above: &str) -> Vec<String> {
+    let below = program.get_subcommands().flat_map(|command| {
+        let name = format!("{above}{}", command.get_name());
+        if command.has_subcommands() {
+            names(command, &format!("{name} "))
+        } else {
+            vec![name]
+        }
+    });
+    below.collect()
 }
 
 fn shown(command: &Command, matches: &ArgMatches, entries: &[Entry]) -> Vec<Shown> {

@@ -1,11 +1,12 @@
 //! The gates by name, and what each looks at.
 
-use serde::{Deserialize, Serialize};
+use scanner_core::similar::similar;
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 macro_rules! gates {
     ($($(#[$doc:meta])* $variant:ident, $name:literal, $group:literal, $about:literal;)*) => {
         /// A gate that a policy decides about.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema)]
         #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
         #[expect(clippy::doc_markdown, reason = "the same words are shown to users")]
@@ -58,4 +59,19 @@ gates! {
     HostPorts, "host-ports", "network", "The container takes no port of the node.";
     ExposedService, "exposed-service", "network", "No Service that reaches out of the cluster (LoadBalancer, NodePort, external IPs) selects the pod.";
     NetworkPolicy, "network-policy", "network", "A NetworkPolicy limits what comes in and one limits what goes out.";
+}
+
+/// By hand, because serde lists every gate for a name that is misspelt.
+impl<'de> Deserialize<'de> for GateId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        let found = Self::ALL.iter().find(|gate| gate.name() == name);
+        found.copied().ok_or_else(|| {
+            let names = Self::ALL.iter().map(|gate| gate.name());
+            D::Error::custom(match similar(&name, names).first() {
+                Some(meant) => format!("there is no such gate; did you mean {meant}?"),
+                None => "there is no such gate".to_owned(),
+            })
+        })
+    }
 }

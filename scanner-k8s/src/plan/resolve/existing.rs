@@ -42,28 +42,9 @@ pub(super) async fn no_pod(operator: &OperatorClient, namespace: &str, name: &st
     if let Err(error) = namespace_exists(operator, namespace).await {
         return error;
     }
-    let params = ListParams::default().limit(LOOKED_AT);
-    let what = format!("list pods in namespace {namespace}");
-    let pods = operator.api::<Pod>(namespace);
-    let listed = call(what, pods.list_metadata(&params)).await;
-    let pods: Vec<Pod> = listed.map_or_else(
-        |_| Vec::new(),
-        |list| {
-            let pods = list.items.into_iter().map(|item| Pod {
-                metadata: item.metadata,
-                ..Pod::default()
-            });
-            pods.collect()
-        },
-    );
+    let pods = pods_of(operator, namespace).await;
     // Nobody knows the name of a workload's pod by heart: the workload comes first.
-    let named = |pod: &Pod| {
-        let owner = workload(pod).filter(|owner| owner.name() == name)?;
-        owner.target()
-    };
-    let mut offered: Vec<String> = pods.iter().filter_map(named).collect();
-    offered.sort();
-    offered.dedup();
+    let mut offered = workloads_like(name, &pods);
     offered.extend(similar(name, pods.iter().map(ResourceExt::name_any)));
     offered.truncate(3);
     ResolveError::NoPod {
@@ -71,6 +52,40 @@ pub(super) async fn no_pod(operator: &OperatorClient, namespace: &str, name: &st
         name: name.to_owned(),
         similar: offered,
     }
+}
+
+/// The pods of the namespace, by their metadata alone; none where the operator may not list them.
+async fn pods_of(operator: &OperatorClient, namespace: &str) -> Vec<Pod> {
+    let params = ListParams::default().limit(LOOKED_AT);
+    let what = format!("list pods in namespace {namespace}");
+    let pods = operator.api::<Pod>(namespace);
+    let listed = call(what, pods.list_metadata(&params)).await;
+    let pods = listed
+        .map(|list| list.items)
+        .unwrap_or_default()
+        .into_iter();
+    let pods = pods.map(|item| Pod {
+        metadata: item.metadata,
+        ..Pod::default()
+    });
+    pods.collect()
+}
+
+/// The workloads of these pods that have that name or a similar one, as kubectl names them.
+fn workloads_like(name: &str, pods: &[Pod]) -> Vec<String> {
+    let owners: Vec<_> = pods.iter().filter_map(workload).collect();
+    let mut names = vec![name.to_owned()];
+    names.extend(similar(name, owners.iter().map(|owner| owner.name())));
+    let mut found: Vec<String> = Vec::new();
+    for name in &names {
+        let named = owners.iter().filter(|owner| owner.name() == name);
+        for target in named.filter_map(|owner| owner.target()) {
+            if !found.contains(&target) {
+                found.push(target);
+            }
+        }
+    }
+    found
 }
 
 /// Why there is no workload of that kind and name.
@@ -88,12 +103,18 @@ pub(super) async fn no_workload(
     let api = operator.dynamic(Some(namespace), &resource(kind));
     let listed = call(what, api.list_metadata(&params)).await;
     let names = listed.map(|list| list.items).unwrap_or_default();
-    let similar = similar(name, names.iter().map(ResourceExt::name_any));
+    let alike = similar(name, names.iter().map(ResourceExt::name_any)).into_iter();
+    let mut offered: Vec<String> = alike.map(|name| kind.target(name)).collect();
+    if offered.is_empty() {
+        // The name may be right, and the kind another one.
+        offered = workloads_like(name, &pods_of(operator, namespace).await);
+        offered.truncate(3);
+    }
     ResolveError::NoWorkload {
         namespace: namespace.to_owned(),
         kind: kind.to_string(),
         name: name.to_owned(),
-        similar: similar.into_iter().map(|name| kind.target(name)).collect(),
+        similar: offered,
     }
 }
 
