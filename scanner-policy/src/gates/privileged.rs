@@ -5,10 +5,14 @@ use scanner_core::{escape::visible, gate::GateFacts, inventory::PodFacts};
 use super::seen::{Seen, fine, list, objection, unless};
 
 pub(super) fn namespace(shared: bool, name: &str) -> Seen {
+    let article = match name.chars().next() {
+        Some('A' | 'E' | 'I' | 'O' | 'U') => "an",
+        _ => "a",
+    };
     unless(
         shared,
         format!("the pod shares the node's {name} namespace"),
-        format!("has a {name} namespace of its own"),
+        format!("has {article} {name} namespace of its own"),
     )
 }
 

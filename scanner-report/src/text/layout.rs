@@ -72,33 +72,77 @@ impl Style {
 
 pub(super) fn field(out: &mut Page, name: &str, value: &str) {
     let value = visible(value, 400);
-    let options = textwrap::Options::new(out.width())
-        .initial_indent("")
-        .subsequent_indent("            ");
     let gap = if name.len() < 10 { "" } else { "  " };
-    let _ = writeln!(
-        out,
-        "{}",
-        textwrap::fill(&format!("  {name:<10}{gap}{value}"), options)
-    );
+    let text = format!("  {name:<10}{gap}{value}");
+    fill(out, "", "            ", &text);
 }
 
 /// Text in a list. A continuation line is indented further, so that it does not look like another item.
 pub(super) fn wrapped(out: &mut Page, indent: &str, text: &str) {
     let next = format!("{indent}  ");
-    let options = textwrap::Options::new(out.width())
-        .initial_indent(indent)
-        .subsequent_indent(if indent.is_empty() { "" } else { &next });
-    let _ = writeln!(out, "{}", textwrap::fill(text, options));
+    let next = if indent.is_empty() { "" } else { &next };
+    fill(out, indent, next, text);
 }
 
 /// One item of a list. A continuation line begins with `…`, so that no text of a target looks like an item.
 pub(super) fn item(out: &mut Page, indent: &str, text: &str) {
     let (first, next) = (format!("{indent}- "), format!("{indent}  … "));
-    let options = textwrap::Options::new(out.width())
-        .initial_indent(&first)
-        .subsequent_indent(&next);
+    fill(out, &first, &next, text);
+}
+
+/// Lines as wide as the page. Only a digest is never cut: it is copied as a whole.
+fn fill(out: &mut Page, first: &str, next: &str, text: &str) {
+    let width = out.width();
+    let is_cut = |word: &str| word.chars().count() + next.chars().count() > width;
+    let whole = text.split(' ').filter(|word| is_cut(word)).all(has_digest);
+    let options = textwrap::Options::new(width)
+        .initial_indent(first)
+        .subsequent_indent(next)
+        .break_words(!whole);
     let _ = writeln!(out, "{}", textwrap::fill(text, options));
+}
+
+/// Whether a word has only the characters of a reference or a fingerprint, and ends with a SHA-256 digest.
+fn has_digest(word: &str) -> bool {
+    let word = word.trim_end_matches([',', ';', ')']);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@(".contains(&byte);
+    let digits = word.bytes().rev().take_while(u8::is_ascii_hexdigit).count();
+    digits == 64 && word.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_not_cut_and_any_other_long_word_is() {
+        let digest = "a1".repeat(32);
+        for text in [
+            format!("registry.example/a-long-name/web@sha256:{digest}"),
+            format!("the digest (sha256:{digest}), and more"),
+            format!("SHA-256 fingerprint {digest}"),
+        ] {
+            for made in [
+                |out: &mut Page, text: &str| field(out, "image", text),
+                |out: &mut Page, text: &str| wrapped(out, "         ", text),
+                |out: &mut Page, text: &str| item(out, "    ", text),
+            ] {
+                let mut page = Page::new(Some(60));
+                made(&mut page, &text);
+                let text = page.into_text();
+                assert!(text.contains(&digest), "{text}");
+            }
+        }
+        for long in ["x".repeat(100), format!("{}!{digest}", "x".repeat(80))] {
+            let mut page = Page::new(Some(60));
+            wrapped(&mut page, "  ", &format!("{digest} {long}"));
+            let text = page.into_text();
+            assert!(
+                text.lines().all(|line| line.chars().count() <= 60),
+                "{text}"
+            );
+        }
+    }
 }
 
 /// How the scanned copy differs from the target; always shown.
