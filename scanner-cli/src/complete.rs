@@ -2,11 +2,11 @@
 
 use clap::Args;
 use secure_scan::{
-    CompletedScan, PreparedPair, PreparedScan, Running, Scan, ScanPlan, Segment, TargetSelector,
-    target::Namespace,
+    CompletedScan, PrepareError, PreparedPair, PreparedScan, Running, Scan, ScanPlan, Segment,
+    TargetSelector, target::Namespace,
 };
 
-use crate::problem::Problem;
+use crate::{dry_run, problem::Problem, rights::Kind};
 
 #[derive(Debug, Args)]
 pub(crate) struct CompleteArgs {
@@ -78,15 +78,29 @@ impl Wanted {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<Prepared, Problem> {
-        match self {
+        let prepared = match self {
             Self::Alone(scan) => {
-                let prepared = scan.prepare_in(segment, target).await?;
-                Ok(Prepared::Alone(Box::new(prepared)))
+                let prepared = scan.prepare_in(segment.clone(), target.clone()).await;
+                prepared.map(|scan| Prepared::Alone(Box::new(scan)))
             }
             Self::Completed(scan) => {
-                let prepared = scan.prepare_in(segment, target).await?;
-                Ok(Prepared::Completed(Box::new(prepared)))
+                let prepared = scan.prepare_in(segment.clone(), target.clone()).await;
+                prepared.map(|pair| Prepared::Completed(Box::new(pair)))
             }
+        };
+        let kind = match self {
+            Self::Alone(_) => Kind::Alone,
+            Self::Completed(_) => Kind::Completed,
+        };
+        match prepared {
+            Ok(prepared) => Ok(prepared),
+            // The plan of what is refused has the strategy, which names the rights.
+            Err(PrepareError::Forbidden(missing)) => {
+                let plans = Box::pin(self.plan_in(segment, target)).await;
+                let plans = plans.unwrap_or_default();
+                Err(dry_run::forbidden(missing.into(), &plans, kind))
+            }
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What `--dry-run` shows: one plan, or the plans of two scans that belong together.
 
 use secure_scan::{
-    ScanPlan,
+    PrepareError, ScanPlan,
     reports::Format,
     target::{Namespace, TargetForm},
 };
@@ -62,6 +62,16 @@ fn note_missing(plans: &[ScanPlan], kind: Kind, progress: &Progress) {
         let command = rights::command(plan, kind, helper_namespace(plans));
         progress.note(&format!("hint: see all that you need: {command}"));
     }
+}
+
+/// A scan that is refused because rights are missing, with the command that prints all that it needs.
+pub(crate) fn forbidden(error: PrepareError, plans: &[ScanPlan], kind: Kind) -> Problem {
+    let mut problem = Problem::from(error);
+    if let (Some(plan), Some(hint)) = (plans.last(), &mut problem.hint) {
+        let command = rights::command(plan, kind, helper_namespace(plans));
+        *hint = format!("{hint}; see all that you need: {command}");
+    }
+    problem
 }
 
 /// Namespace in which the image of the target is read, if it is another one than the target's.
