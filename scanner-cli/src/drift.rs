@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use secure_scan::{
-    Document, DriftScan, Via,
+    Document, DriftScan, PrepareError, Via,
     event::{Event, Observer as _},
     stage::Stage,
     target::Namespace,
@@ -11,7 +11,7 @@ use secure_scan::{
 use crate::{
     args::{RunArgs, ScanArgs, TrialArgs},
     dry_run,
-    output::{self, print_errors, worst_exit_code},
+    output::{self, print_errors, scan_exit_code, worst_exit_code},
     policy,
     problem::Problem,
     progress::Progress,
@@ -128,7 +128,15 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     }
     let prepared = async {
         let (segment, log) = scan::connected(run).await?;
-        Ok((drift.prepare_in(segment, target).await?, log))
+        match drift.prepare_in(segment.clone(), target.clone()).await {
+            Ok(prepared) => Ok((prepared, log)),
+            Err(PrepareError::Forbidden(missing)) => {
+                let plans = drift.plan_in(segment, target).await;
+                let plans = plans.map_or_else(|_| Vec::new(), Vec::from);
+                Err(dry_run::forbidden(missing.into(), &plans, Kind::Drift))
+            }
+            Err(error) => Err(error.into()),
+        }
     };
     let prepared = signals.or(Box::pin(prepared)).await;
     if prepared.is_err() {
@@ -151,7 +159,8 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     sinks.note_result(&document);
     let colour = output::coloured(run.color);
     let written = sinks.write(&document, run.verbose, colour);
-    Ok(worst_exit_code(document.verdict(), &[written, closed]))
+    let worst = worst_exit_code(document.verdict(), &[written, closed]);
+    Ok(scan_exit_code(&document, worst))
 }
 
 /// Refuses options of profiles, which would otherwise be ignored: drift has checks of its own.

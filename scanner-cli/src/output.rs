@@ -5,13 +5,14 @@ use std::io::{self, IsTerminal as _, Write as _};
 use clap::ValueEnum;
 use secure_scan::{
     Document, ProfileError, ScanPlan, Verdict,
+    core::FailureKind,
     escape::{self, visible},
     reports::{Format, text},
 };
 use terminal_size::terminal_size_of;
 
 use crate::{
-    problem::{NOT_DONE, Problem},
+    problem::{NOT_DONE, Problem, USAGE},
     remedy::remedy_words,
 };
 
@@ -49,6 +50,16 @@ pub(crate) fn worst_exit_code(verdict: Verdict, after: &[Result<(), Problem>]) -
     let problems = after.iter().filter_map(|done| done.as_ref().err());
     let codes = problems.map(|problem| problem.code);
     codes.fold(verdict.exit_code(), u8::max)
+}
+
+/// The exit code of a scan, where `worst` is that of its verdict and of what came after: a namespace that does not exist is an
+/// error of the arguments, also where only the scan finds it out.
+pub(crate) fn scan_exit_code(document: &Document, worst: u8) -> u8 {
+    let failure = document.view().failure.map(|failure| &failure.kind);
+    match failure {
+        Some(FailureKind::NoNamespace) if worst == NOT_DONE => USAGE,
+        _ => worst,
+    }
 }
 
 /// Prints a line on standard error; text of others in it is escaped.

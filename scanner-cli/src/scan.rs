@@ -15,7 +15,7 @@ use crate::{
     audit::{self, AuditArgs, OpenLog},
     complete::{self, ByImage},
     dry_run::{self, note_choice, warn_early},
-    output::{self, print_errors, worst_exit_code},
+    output::{self, print_errors, scan_exit_code, worst_exit_code},
     policy,
     problem::{CLEANUP, Problem},
     profile,
@@ -144,7 +144,8 @@ pub(crate) async fn run_on(
         closed,
         profile::save(&args.profile_options, recording),
     ];
-    Ok(worst_exit_code(document.verdict(), &after))
+    let worst = worst_exit_code(document.verdict(), &after);
+    Ok(scan_exit_code(&document, worst))
 }
 
 /// The common part of every scan with these arguments: the engine, the times and the names.

@@ -19,7 +19,7 @@ use tls::Authority;
 mod tls;
 
 /// What no message may have: how Rust shows a value to a programmer.
-const DEBUG: [&str; 20] = [
+const DEBUG: [&str; 23] = [
     "\\u{",
     "Os {",
     "unix_wait_status",
@@ -40,6 +40,9 @@ const DEBUG: [&str; 20] = [
     "KeyMismatch",
     "rustls",
     "peer certificate",
+    "untagged enum",
+    "unknown variant",
+    "entity not found",
 ];
 
 fn run(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -162,6 +165,60 @@ fn every_error_about_files_and_arguments_is_in_words() {
     ] {
         let (code, text) = in_words(folder.path(), args, &[]);
         assert!(code > 0, "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn what_is_misspelt_is_answered_with_what_was_meant() {
+    let folder = folder();
+    let folder = folder.path();
+    fs::write(
+        folder.join("gate.yaml"),
+        "level: baseline\ngates:\n  host-pic: abort\n",
+    )
+    .unwrap();
+    fs::write(
+        folder.join("total.yaml"),
+        "failed:\n  total:\n    maxx: 0\n",
+    )
+    .unwrap();
+    for (args, meant) in [
+        (
+            &[
+                "local",
+                "--root",
+                "dir",
+                "--threshold",
+                "failed.total.maxx: 0",
+            ][..],
+            "did you mean failed.total.max?",
+        ),
+        (
+            &["local", "--root", "dir", "--threshold", "total.yaml"],
+            "maxx",
+        ),
+        (
+            &["container", "web", "--policy", "hardend"],
+            "did you mean hardened?",
+        ),
+        (&["policy", "show", "hardend"], "did you mean hardened?"),
+        (
+            &["container", "web", "--level", "hardend"],
+            "did you mean hardened?",
+        ),
+        (&["policy", "check", "gate.yaml"], "did you mean host-ipc?"),
+        (&["config", "show", "containr"], "did you mean container?"),
+        (
+            &["config", "show", "guard", "tset"],
+            "did you mean guard test?",
+        ),
+        (
+            &["local", "--root", "dir", "-o", "json=gone/x"],
+            "its folder does not exist",
+        ),
+    ] {
+        let (code, text) = in_words(folder, args, &[]);
+        assert!(code > 1 && text.contains(meant), "{args:?} {code}: {text}");
     }
 }
 
@@ -346,6 +403,62 @@ fn every_error_about_a_certificate_is_in_words() {
     config(folder, &cluster, "token: t");
     cluster_says(folder, &[], "the proxy's certificate is not signed");
     cluster_says(folder, &[], "check the proxy");
+}
+
+#[test]
+fn what_is_no_api_server_is_not_believed_about_a_namespace() {
+    let folder = folder();
+    let folder = folder.path();
+    let ours = Authority::new();
+    fs::write(folder.join("ours"), ours.pem()).unwrap();
+    let answer = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 19\r\n\r\n404 page not found\n";
+    let port = ours.serve(&["127.0.0.1"], NOW, answer);
+    let server = format!("server: 'https://127.0.0.1:{port}/k8s', certificate-authority: ours");
+    config(folder, &server, "token: t");
+    cluster_says(
+        folder,
+        &[],
+        "what answers is not the API server of a cluster (404)",
+    );
+    cluster_says(folder, &[], "hint: check host, port and path of `server`");
+    let (code, _) = in_words(folder, &["container", "web"], &[]);
+    assert_eq!(code, 3);
+}
+
+#[test]
+fn every_error_about_a_context_is_in_words() {
+    let folder = folder();
+    let folder = folder.path();
+    config(folder, CLOSED, "token: t");
+    let text = fs::read_to_string(folder.join("config")).unwrap();
+    let lab = text
+        .replace("name: x,", "name: lab,")
+        .replace("current-context: x", "current-context: lab");
+    fs::write(folder.join("config"), &lab).unwrap();
+    let says = |context: &str| said(folder, &["container", "web", "--context", context], &[]);
+    let misspelt = says("lbb");
+    assert!(
+        misspelt.contains("no context \"lbb\"; it has lab"),
+        "{misspelt}"
+    );
+    assert!(misspelt.contains("did you mean lab?"), "{misspelt}");
+    // An empty name is none, as for kubectl.
+    assert!(says("").contains("Connection refused"), "{}", says(""));
+    fs::write(folder.join("config"), "apiVersion: v1\nkind: Config\n").unwrap();
+    for context in ["lab", ""] {
+        let none = says(context);
+        assert!(none.contains("has no contexts"), "{none}");
+        assert!(
+            none.contains("hint: name a working file with --kubeconfig"),
+            "{none}"
+        );
+    }
+    fs::write(
+        folder.join("config"),
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n",
+    )
+    .unwrap();
+    cluster_says(folder, &[], "it is not a kubeconfig: its kind is Pod");
 }
 
 #[test]

@@ -92,6 +92,8 @@ pub enum FailureKind {
     TargetReplaced,
     /// The probe or the scan's pod did not start.
     NotStarted,
+    /// A namespace that the request names does not exist.
+    NoNamespace,
     /// A control does not hold.
     ControlNotHeld {
         /// Identifier of the control.
@@ -148,6 +150,7 @@ impl FailureKind {
             Self::TargetHidden => "target_hidden",
             Self::TargetReplaced => "target_replaced",
             Self::NotStarted => "not_started",
+            Self::NoNamespace => "no_namespace",
             Self::ControlNotHeld { .. } => "control_not_held",
             Self::GateRefused => "gate_refused",
             Self::EngineFailed => "engine_failed",
@@ -206,6 +209,7 @@ mod tests {
             FailureKind::TargetHidden,
             FailureKind::TargetReplaced,
             FailureKind::NotStarted,
+            FailureKind::NoNamespace,
             FailureKind::ControlNotHeld { id },
             FailureKind::GateRefused,
             FailureKind::EngineFailed,

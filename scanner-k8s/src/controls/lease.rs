@@ -6,15 +6,18 @@ use async_trait::async_trait;
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt as _;
 use scanner_core::{
-    ControlError, Evidence, Remedy, SecurityControl,
+    ControlError, Evidence, FailureKind, Remedy, SecurityControl,
     control::{ControlScope, Phase, ReleaseError, VerifyError},
     plan::PlannedControl,
     report::AuditCheck,
 };
 
 use crate::{
-    api::{call::CallError, object_watch::Watched},
-    plan::manifest,
+    api::{
+        call::{CallError, CallErrorKind},
+        object_watch::Watched,
+    },
+    plan::{manifest, resolve::namespace_exists},
     post_scan,
     run::scope::ScanScope,
 };
@@ -104,15 +107,40 @@ impl SecurityControl for Lease {
     }
 }
 
+/// The error of a lease that cannot be made: the first object of a scan, so it finds out that a named namespace does not exist.
+async fn without_namespace(
+    scope: &ScanScope,
+    namespace: &str,
+    error: ControlError,
+) -> ControlError {
+    let source = std::error::Error::source(&error);
+    let call = source.and_then(|source| source.downcast_ref::<CallError>());
+    if call.is_none_or(|call| call.kind() != CallErrorKind::NotFound) {
+        return error;
+    }
+    match namespace_exists(scope.segment().operator(), namespace).await {
+        Err(missing) => ControlError::new(missing.to_string())
+            .with_kind(FailureKind::NoNamespace)
+            .with_remedy(missing.remedy()),
+        Ok(()) => error,
+    }
+}
+
 /// Makes a lease and waits until its deadline runs; gives the evidence.
 async fn start(scope: &ScanScope, manifest: serde_json::Value) -> Result<String, ControlError> {
     let seconds = scope.plan().lease_seconds;
     let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
     let name = name.to_owned();
+    let namespace = manifest["metadata"]["namespace"].as_str();
+    let namespace = namespace.unwrap_or_default().to_owned();
     let api = scope.operator_api_for::<Job>(&name);
     let creation = scope.create_object::<Job>(manifest);
     // A job queue may hold a Job: nothing else is created before the deadline runs.
-    let mut watch = Watched::while_made(api, "watch the lease", &name, creation).await?;
+    let made = Watched::while_made(api, "watch the lease", &name, creation).await;
+    let mut watch = match made {
+        Ok(watch) => watch,
+        Err(error) => return Err(without_namespace(scope, &namespace, error).await),
+    };
     let uid = watch.last.uid().unwrap_or_default();
     let started = watch.until(START, |seen| {
         seen.last.status.as_ref()?.start_time.as_ref()?;

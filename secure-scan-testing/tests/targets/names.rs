@@ -1,8 +1,8 @@
 //! Names and labels that mean no one target, and what the operator needs to read one.
 
-use scanner_core::Remedy;
+use scanner_core::{FailureKind, Remedy};
 use scanner_k8s::{plan::resolve::ResolveError, scan::PrepareError};
-use secure_scan::TargetSelector;
+use secure_scan::{Profile, Scan, TargetSelector, strategy};
 use secure_scan_testing::FakeCluster;
 use serde_json::json;
 
@@ -34,6 +34,8 @@ async fn a_wrong_name_is_answered_with_the_one_that_was_meant() {
         (named("web"), "deploy/web"),
         (named("deploy/wbe"), "deploy/web"),
         (named("deploy/web-apo"), "deploy/web-api"),
+        (named("webb"), "deploy/web"),
+        (named("sts/web"), "deploy/web"),
         (named("db-0").container("wbe"), "web"),
         (TargetSelector::pod("shpo", "db-0"), "shop"),
     ] {
@@ -47,6 +49,59 @@ async fn a_wrong_name_is_answered_with_the_one_that_was_meant() {
     }
     let error = refused(&cluster, named("nothing-like-it")).await;
     assert!(!hint(&error).contains("did you mean"), "{}", hint(&error));
+}
+
+/// A scan of a pod with its identity in that namespace, and one of an image there.
+fn in_namespace(name: &str) -> [(Scan, TargetSelector); 2] {
+    let scan = || Scan::template().engine(Profile::shipped("sbom").expect("a profile"));
+    let image = TargetSelector::image(name, "registry.example/web:1");
+    [
+        (
+            scan()
+                .strategy(strategy::container())
+                .identity_namespace(name),
+            named("db-0"),
+        ),
+        (scan().strategy(strategy::sidecar("lab/probe:1")), image),
+    ]
+}
+
+#[tokio::test]
+async fn a_plan_for_a_namespace_that_does_not_exist_is_refused() {
+    let cluster = FakeCluster::new()
+        .pod(bare("db-0", &json!({})))
+        .namespace("scans", &json!({}));
+    let segment = || cluster.cluster().expect("a cluster").begin();
+    for (scan, target) in in_namespace("scnas") {
+        let error = scan.plan_in(segment(), target).await.expect_err("refused");
+        assert!(error.is_unknown_name(), "{error}");
+        assert_eq!(error.to_string(), "namespace scnas not found");
+        let hint = error.remedy().expect("a remedy").to_string();
+        assert!(hint.starts_with("did you mean scans?"), "{hint}");
+    }
+    for (scan, target) in in_namespace("scans") {
+        let planned = scan.plan_in(segment(), target).await;
+        assert!(planned.is_ok(), "{:?}", planned.err());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_says_that_its_namespace_does_not_exist() {
+    let cluster = FakeCluster::new()
+        .pod(bare("db-0", &json!({})))
+        .namespace("scans", &json!({}));
+    for (scan, target) in in_namespace("scnas") {
+        let connected = cluster.cluster().expect("a cluster");
+        let prepared = scan.prepare(&connected, target).await.expect("prepared");
+        let report = prepared.spawn().await;
+        let failure = report.failure.expect("a failure");
+        assert_eq!(failure.kind, FailureKind::NoNamespace, "{failure:?}");
+        let message = failure.message.escaped(400);
+        assert!(message.contains("namespace scnas not found"), "{message}");
+        let hint = failure.hint.expect("a hint");
+        assert!(hint.starts_with("did you mean scans?"), "{hint}");
+        assert!(cluster.left().is_empty(), "{:?}", cluster.left());
+    }
 }
 
 #[tokio::test]
