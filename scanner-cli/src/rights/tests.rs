@@ -1,5 +1,5 @@
 use clap::Parser as _;
-use secure_scan::plan::Fallback;
+use secure_scan::{PrepareError, plan::Fallback};
 
 use super::*;
 
@@ -43,6 +43,24 @@ fn the_hint_of_a_missing_right_is_the_command_for_that_very_scan() {
         remedy: None,
     }));
     assert!(command(&plan, Kind::Alone, None).contains("--strategy scan "));
+}
+
+#[test]
+fn a_refused_scan_names_the_command_that_prints_its_rights() {
+    let report = include_str!("../../../tests/consumers/report.json");
+    let report: serde_json::Value = serde_json::from_str(report).unwrap();
+    let plan: ScanPlan = serde_json::from_value(report["plan"].clone()).unwrap();
+    let hint = |plans: &[ScanPlan]| {
+        let refused = crate::dry_run::forbidden(PrepareError::Lease(1), plans, Kind::Alone);
+        refused.hint.unwrap_or_default()
+    };
+    let all = command(&plan, Kind::Alone, None);
+    let words = hint(std::slice::from_ref(&plan));
+    assert!(
+        words.ends_with(&format!("; see all that you need: {all}")),
+        "{words}"
+    );
+    assert!(!hint(&[]).contains("see all"));
 }
 
 fn needed_by(arguments: &str) -> Result<Vec<RightsIn>, Problem> {
