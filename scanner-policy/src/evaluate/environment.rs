@@ -108,4 +108,18 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn where_there_is_no_environment_the_reason_names_that_of_the_image() {
+        let profile = Profile::shipped("secrets").unwrap();
+        let day = Evaluation::on(jiff::civil::date(2026, 1, 31));
+        let context = day.without(&[Section::Env]);
+        let findings = profile.evaluate(&Inventory::default(), &context);
+        let mut results = findings.results.iter();
+        let found = results.find(|r| r.id == "secret-shapes-in-environment");
+        let found = found.expect("the check");
+        assert_eq!(found.status, CheckStatus::NotApplicable);
+        let expected = "the target has no env; variables that an image sets (ENV) are not read";
+        assert_eq!(found.message, expected);
+    }
 }
