@@ -363,7 +363,7 @@ fn every_error_about_a_certificate_is_in_words() {
             &here,
             NOW,
             ", tls-server-name: nope",
-            "the server's certificate is for other names: localhost, 127.0.0.1",
+            "the server's certificate is for other names: 127.0.0.1, localhost",
             "check server and tls-server-name",
         ),
         (

@@ -14,12 +14,15 @@ mod rights;
 use std::future::Future;
 
 use futures_util::FutureExt as _;
-use scanner_core::{ScanPlan, ScanReport, event::Observer};
+use scanner_core::{ScanPlan, ScanReport, event::Observer, target::TargetForm};
 
 use prepare::MissingRight;
 use request::{ScanRequest, Strategy};
 
-use crate::api::{connect::Cluster, segment::Segment};
+use crate::{
+    api::{connect::Cluster, segment::Segment},
+    plan::resolve::namespace_exists,
+};
 
 pub use error::{PrepareError, PrepareErrorKind};
 pub use prepared::PreparedScan;
@@ -57,7 +60,20 @@ impl PreparedScan {
     ) -> Result<ScanPlan, PrepareError> {
         let prepared =
             Box::pin(prepare::prepare(segment, request, MissingRight::IsPlanned)).await?;
+        Box::pin(prepared.named_namespaces_exist()).await?;
         Ok(Box::pin(prepared.whole_plan()).await)
+    }
+
+    /// Refuses a plan for a namespace that is named, that no call of the plan reads, and that does not exist. A scan finds it out
+    /// with the first object that it makes, and spends no call on it.
+    async fn named_namespaces_exist(&self) -> Result<(), PrepareError> {
+        let image = self.plan.target.form == TargetForm::Image && self.plan.image_of.is_none();
+        let home = image.then_some(&self.plan.target.namespace);
+        let identity = self.plan.identity_namespace.as_ref();
+        for namespace in home.into_iter().chain(identity) {
+            namespace_exists(self.segment.operator(), namespace.as_str()).await?;
+        }
+        Ok(())
     }
 
     /// The same with its fallback, where the strategy was chosen automatically. A few calls

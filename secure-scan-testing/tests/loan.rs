@@ -134,7 +134,7 @@ async fn a_name_that_does_not_exist_is_an_error_of_the_request() {
     for (namespace, pod, container, hint) in [
         ("shop", "web", None, "did you mean web-0?"),
         ("shop", "nope", None, "list the pods of namespace shop"),
-        ("shop", "web-0", Some("nope"), "name the container"),
+        ("shop", "web-0", Some("nope"), "name one of its containers"),
         ("shpo", "web-0", None, "did you mean shop?"),
     ] {
         let mut request = request(false);

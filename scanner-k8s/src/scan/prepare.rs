@@ -30,7 +30,7 @@ use crate::{
         gate_facts, manifest,
         origin::origin,
         preflight::{self, Allowed, MissingRights},
-        resolve::{namespace_exists, resolve},
+        resolve::resolve,
         scan_id::scan_id,
     },
     pod::{containers, facts, snapshot::PodSnapshot},
@@ -89,9 +89,6 @@ pub(super) async fn prepare(
     // Only the image of a pod in another namespace is read.
     let pod = pod.filter(|_| image_of.is_none());
     let (mut allowed, mut there) = rights?;
-    if missing_right == MissingRight::IsPlanned {
-        named_namespaces_exist(&operator, &request, identity_namespace.as_ref()).await?;
-    }
     let needs = needs(approach.as_ref(), &request);
     let inventory = request_of(&request.engines);
     let scope = PlanScope::new(&target, &name, &inventory, request.lease_seconds);
@@ -175,21 +172,6 @@ fn needs(approach: &dyn Approach, request: &ScanRequest) -> Vec<Need> {
     let theirs = request.controls.iter();
     needs.extend(theirs.flat_map(|control| needs_of(control.as_ref())));
     needs
-}
-
-/// Refuses a plan for a namespace that is named, that no call of the plan reads, and that does not exist. A scan finds it out
-/// with the first object that it makes, and spends no call on it.
-async fn named_namespaces_exist(
-    operator: &OperatorClient,
-    request: &ScanRequest,
-    identity_namespace: Option<&Namespace>,
-) -> Result<(), PrepareError> {
-    let image = matches!(request.target.pod, PodSelection::Image(_));
-    let home = image.then_some(&request.target.namespace);
-    for namespace in home.into_iter().chain(identity_namespace) {
-        namespace_exists(operator, namespace.as_str()).await?;
-    }
-    Ok(())
 }
 
 /// The rights of the operator in the namespace of the scan's objects, and in a separate identity namespace if there is one.
