@@ -7,7 +7,10 @@ use kube::{
 };
 use scanner_core::{similar::similar, workload::WorkloadKind};
 
-use super::{error::ResolveError, owner::workload};
+use super::{
+    error::ResolveError,
+    owner::{Controller, workload},
+};
 use crate::api::{
     call::{CallErrorKind, call},
     client::OperatorClient,
@@ -75,11 +78,11 @@ async fn pods_of(operator: &OperatorClient, namespace: &str) -> Vec<Pod> {
 fn workloads_like(name: &str, pods: &[Pod]) -> Vec<String> {
     let owners: Vec<_> = pods.iter().filter_map(workload).collect();
     let mut names = vec![name.to_owned()];
-    names.extend(similar(name, owners.iter().map(|owner| owner.name())));
+    names.extend(similar(name, owners.iter().map(Controller::name)));
     let mut found: Vec<String> = Vec::new();
     for name in &names {
-        let named = owners.iter().filter(|owner| owner.name() == name);
-        for target in named.filter_map(|owner| owner.target()) {
+        let meant = owners.iter().filter(|owner| owner.name() == name);
+        for target in meant.filter_map(Controller::target) {
             if !found.contains(&target) {
                 found.push(target);
             }
