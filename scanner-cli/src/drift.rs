@@ -157,6 +157,7 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     let report = report.inspect_err(|_| print_errors(&closed))?;
     let document = Document::from(report);
     sinks.note_result(&document);
+    output::completions(&document);
     let colour = output::coloured(run.color);
     let written = sinks.write(&document, run.verbose, colour);
     let worst = worst_exit_code(document.verdict(), &[written, closed]);

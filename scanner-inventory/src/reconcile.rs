@@ -12,8 +12,6 @@ const NOT_SEEN: &str = "the container's specification sets it, and the environme
 /// The same for variables whose names are not known.
 const LEFT_OUT: &str =
     "the environment that was read may be without them; an exec into the container gets them";
-/// The item of a gap where nothing could be read of that environment.
-const FIRST_PROCESS: &str = "environment of the container's first process";
 /// What each container of a pod has in its environment, unless a process cleared it.
 const ALWAYS: [&str; 2] = ["HOSTNAME", "KUBERNETES_SERVICE_HOST"];
 
@@ -83,23 +81,25 @@ impl Inventory {
     }
 
     /// Adds the environment of the container's first process to that of a new process, after that was compared with the
-    /// specification: an entrypoint may have exported more. What could not be read of it is a gap.
+    /// specification: an entrypoint may have exported more. What could not be read of it stays in `process_env`.
     pub fn join_process_env(&mut self) {
-        let (more, gaps) = match std::mem::take(&mut self.process_env) {
-            Collected::NotRequested => return,
-            Collected::Complete { data } => (data, Gaps::default()),
-            Collected::Partial { data, gaps } => (data, gaps),
-            Collected::Unavailable { reason } => {
-                let gap = Gap::new(GapKind::NotReadable).of_item(FIRST_PROCESS);
-                (Vec::new(), gap.with_note(&reason).into())
+        let (more, unread) = match std::mem::take(&mut self.process_env) {
+            Collected::Complete { data } => (data, Collected::NotRequested),
+            Collected::Partial { data, gaps } => {
+                let rest = Collected::Partial {
+                    data: Vec::new(),
+                    gaps,
+                };
+                (data, rest)
             }
+            unread => (Vec::new(), unread),
         };
+        self.process_env = unread;
         if let Collected::Complete { data } | Collected::Partial { data, .. } = &mut self.env {
             let more = more.into_iter().filter(|one| !data.contains(one));
             let more: Vec<EnvVar> = more.collect();
             data.extend(more);
         }
-        self.env = std::mem::take(&mut self.env).and_gaps(gaps);
     }
 }
 

@@ -3,6 +3,8 @@
 //! What that tool would silently skip is an error here, so that nobody relies on a limit that is never checked; the outcome
 //! names the one exception. Source: mitre/saf, `src/commands/validate/threshold.ts`.
 
+mod tally;
+
 use std::{collections::BTreeMap, fmt};
 
 use scanner_core::{
@@ -15,6 +17,7 @@ use serde::{
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
+use self::tally::{Tally, compliance, count};
 use crate::{
     blank,
     profile::{Place, ProfileError},
@@ -334,12 +337,8 @@ impl Thresholds {
 
     /// Counts results and compares; the outcome names every limit that does not hold.
     pub fn evaluate(&self, findings: &Findings) -> ThresholdOutcome {
-        let mut tally = Tally {
-            outcome: ThresholdOutcome {
-                compliance: compliance(findings),
-                ..ThresholdOutcome::default()
-            },
-        };
+        let mut tally = Tally::default();
+        tally.outcome.compliance = compliance(findings);
         if let Some(bounds) = &self.compliance {
             let percent = tally.outcome.compliance;
             tally.within("compliance", percent, bounds.min, bounds.max);
@@ -384,70 +383,6 @@ impl Thresholds {
         }
         tally.outcome
     }
-}
-
-struct Tally {
-    outcome: ThresholdOutcome,
-}
-
-impl Tally {
-    fn must(&mut self, holds: bool, breach: impl FnOnce() -> String) {
-        if holds {
-            self.outcome.met += 1;
-        } else {
-            self.outcome.breaches.push(breach());
-        }
-    }
-
-    fn within(&mut self, path: &str, value: u32, min: Option<u32>, max: Option<u32>) {
-        if let Some(min) = min {
-            self.must(value >= min, || {
-                format!("{path}: {value}, expected at least {min}")
-            });
-        }
-        if let Some(max) = max {
-            self.must(value <= max, || {
-                format!("{path}: {value}, expected at most {max}")
-            });
-        }
-    }
-
-    /// As the SAF CLI does it: each id is there, and the numbers are equal.
-    fn exactly(&mut self, path: &str, wanted: &[String], found: &[&CheckResult]) {
-        let missing: Vec<&str> = wanted
-            .iter()
-            .filter(|id| !found.iter().any(|r| r.id == **id))
-            .map(String::as_str)
-            .collect();
-        self.must(missing.is_empty(), || {
-            format!("{path}.controls: not there: {}", missing.join(", "))
-        });
-        self.must(wanted.len() == found.len(), || {
-            format!(
-                "{path}.controls: {} checks, expected the {} that are listed",
-                found.len(),
-                wanted.len()
-            )
-        });
-    }
-}
-
-fn count(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-/// `Math.round(100 * passed / (passed + failed + skipped + error))`, and 0 of nothing.
-fn compliance(findings: &Findings) -> u32 {
-    let of = |status| {
-        let all = findings.results.iter();
-        all.filter(|r| r.hdf_status() == status).count()
-    };
-    let passed = of(HdfStatus::Passed);
-    let all = passed + of(HdfStatus::Failed) + of(HdfStatus::Skipped) + of(HdfStatus::Error);
-    if all == 0 {
-        return 0;
-    }
-    count((200 * passed + all) / (2 * all))
 }
 
 #[cfg(test)]

@@ -100,8 +100,10 @@ impl Redacted {
             && (way.is_none() || at_proxy)
         {
             let peer = if at_proxy { Peer::Proxy } else { Peer::Server };
+            // The error of a proxy names which one it is.
+            let which = way.map(|way| format!("{way}: ")).unwrap_or_default();
             return Self {
-                text: fault.text(peer),
+                text: which + &fault.text(peer),
                 advice: Some(fault.advice(peer)),
             };
         }

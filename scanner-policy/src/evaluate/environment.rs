@@ -2,27 +2,47 @@
 
 use scanner_core::{
     finding::{CheckResult, CheckStatus},
-    inventory::{Inventory, PodFacts, Section, collector},
+    inventory::{Collected, Inventory, PodFacts, Section, collector},
 };
 
 use crate::check::Check;
 
 /// `result` with a limit if it rests on the environment of a running process of a pod alone: variables without a known name
-/// may have been removed from it, and no gap shows that. An exec has them anew.
+/// may have been removed from it, and no gap shows that. An exec has them anew. It may not read what an entrypoint exported for
+/// a process of another user, and a process may have written over it, as nginx does: such a result is not complete.
 pub(super) fn with_removed(
     mut result: CheckResult,
     check: &Check,
     inventory: &Inventory,
 ) -> CheckResult {
     let looked = matches!(result.status, CheckStatus::Pass | CheckStatus::Fail);
-    let agent = inventory.agent.name.as_str();
-    let Some(pod) = inventory.pod.data() else {
+    if !looked || !check.sections.contains(&Section::Env) {
         return result;
-    };
-    if looked && check.sections.contains(&Section::Env) && !["", collector::NAME].contains(&agent) {
+    }
+    let agent = inventory.agent.name.as_str();
+    if let Some(pod) = inventory
+        .pod
+        .data()
+        .filter(|_| !["", collector::NAME].contains(&agent))
+    {
         result.limits.push(limit(pod));
     }
+    if let Some((unread, why)) = of_first_process(inventory) {
+        result.limits.push(format!(
+            "env: variables that an entrypoint exported may be missing: {why}"
+        ));
+        result.not_read = result.not_read.saturating_add(unread);
+    }
     result
+}
+
+/// How many parts of the environment of the container's first process an exec could not read, and why.
+fn of_first_process(inventory: &Inventory) -> Option<(u64, String)> {
+    match &inventory.process_env {
+        Collected::Partial { gaps, .. } => Some((gaps.missing().max(1), gaps.to_string())),
+        Collected::Unavailable { reason } => Some((1, reason.clone())),
+        Collected::Complete { .. } | Collected::NotRequested => None,
+    }
 }
 
 fn limit(pod: &PodFacts) -> String {
@@ -43,7 +63,7 @@ mod tests {
     use scanner_core::{
         ScanEngine as _,
         engine::Evaluation,
-        inventory::{Collected, ContainerFacts, EnvVar, sink::FilesEnd},
+        inventory::{ContainerFacts, EnvVar, Gap, GapKind, sink::FilesEnd},
     };
 
     use super::*;
@@ -51,6 +71,16 @@ mod tests {
 
     /// Results of both kinds of evaluation for `agent`.
     fn results(agent: &str, from: &[&str], shape: &str) -> [CheckResult; 2] {
+        results_of(Collected::NotRequested, agent, from, shape)
+    }
+
+    /// The same, where that is known of the container's first process.
+    fn results_of(
+        process_env: Collected<Vec<EnvVar>>,
+        agent: &str,
+        from: &[&str],
+        shape: &str,
+    ) -> [CheckResult; 2] {
         let profile = Profile::shipped("secrets").unwrap();
         let container = ContainerFacts {
             target: true,
@@ -58,6 +88,7 @@ mod tests {
             ..ContainerFacts::default()
         };
         let mut inventory = Inventory {
+            process_env,
             env: Collected::Complete {
                 data: vec![EnvVar {
                     name: "X".into(),
@@ -121,5 +152,26 @@ mod tests {
         assert_eq!(found.status, CheckStatus::NotApplicable);
         let expected = "the target has no env; variables that an image sets (ENV) are not read";
         assert_eq!(found.message, expected);
+    }
+
+    #[test]
+    fn what_an_exec_could_not_read_of_the_first_process_makes_a_result_incomplete() {
+        let gap = Gap::new(GapKind::NotReadable).at("/proc/1/environ");
+        let unread = [
+            Collected::Partial {
+                data: Vec::new(),
+                gaps: gap.into(),
+            },
+            Collected::Unavailable {
+                reason: "/proc/1/environ is hidden".into(),
+            },
+        ];
+        for process_env in unread {
+            for result in results_of(process_env.clone(), collector::NAME, &[], "plain") {
+                assert_eq!(result.status, CheckStatus::Pass);
+                assert!(!result.is_complete());
+                assert!(result.limits[0].contains("/proc/1/environ"), "{result:?}");
+            }
+        }
     }
 }

@@ -110,6 +110,16 @@ fn has_digest(word: &str) -> bool {
     digits == 64 && word.bytes().all(plain)
 }
 
+/// How the scanned copy differs from the target; always shown.
+pub(super) fn differences(out: &mut Page, differences: &[String]) {
+    if !differences.is_empty() {
+        out.push_str("\nDiffers from the target\n");
+    }
+    for difference in differences {
+        wrapped(out, "  ", &visible(difference, 400));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,15 +152,5 @@ mod tests {
                 "{text}"
             );
         }
-    }
-}
-
-/// How the scanned copy differs from the target; always shown.
-pub(super) fn differences(out: &mut Page, differences: &[String]) {
-    if !differences.is_empty() {
-        out.push_str("\nDiffers from the target\n");
-    }
-    for difference in differences {
-        wrapped(out, "  ", &visible(difference, 400));
     }
 }
