@@ -69,8 +69,8 @@ impl<'de> Deserialize<'de> for GateId {
         found.copied().ok_or_else(|| {
             let names = Self::ALL.iter().map(|gate| gate.name());
             D::Error::custom(match similar(&name, names).first() {
-                Some(meant) => format!("there is no such gate; did you mean {meant}?"),
-                None => "there is no such gate".to_owned(),
+                Some(meant) => format!("there is no gate {name}; did you mean {meant}?"),
+                None => format!("there is no gate {name}"),
             })
         })
     }
