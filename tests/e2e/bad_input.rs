@@ -165,7 +165,7 @@ async fn a_cluster_that_cannot_be_used_is_reported() {
         &site,
         &["web", "--kubeconfig", path],
         2,
-        &["has no context", "--context"],
+        &["has no contexts", "--kubeconfig"],
     )
     .await;
     let expired = with_token("expired-token-value");
