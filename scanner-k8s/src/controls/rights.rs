@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use k8s_openapi::api::authorization::v1::{NonResourceRule, ResourceAttributes};
-use scanner_core::{ControlError, Remedy, plan::PlannedRule};
+use scanner_core::{ControlError, Remedy, escape::visible_ends, plan::PlannedRule};
 
 use crate::{api::call::CallError, run::scope::ScanScope};
 
@@ -82,6 +82,8 @@ const DANGEROUS: [(&str, &str, &str, &str); 22] = [
 
 /// Verbs of a path of the API server that only read.
 const READING_PATHS: [&str; 2] = ["get", "head"];
+/// Longest right to paths that is shown, in characters: a server lists any number of them.
+const MAX_RIGHT: usize = 300;
 
 /// What the server says that the scan identity may do in `namespace`, beyond reviewing itself, and whether it calls
 /// that incomplete. One call.
@@ -125,9 +127,10 @@ fn beyond(rule: &NonResourceRule) -> ControlError {
         .as_deref()
         .unwrap_or_default()
         .join(", ");
+    let right = format!("{} {paths}", rule.verbs.join(", "));
     ControlError::new(format!(
-        "the scan identity may do more than read some paths of the API server: {} {paths}",
-        rule.verbs.join(", ")
+        "the scan identity may do more than read some paths of the API server: {}",
+        visible_ends(&right, MAX_RIGHT)
     ))
     .with_remedy(Remedy::advice(
         "find out which ClusterRoleBinding gives this right to all accounts, and remove it",
@@ -269,6 +272,12 @@ mod tests {
             let rule = rule(verbs, paths);
             assert_eq!(changes(&rule), wanted, "{rule:?}");
         }
+        let path = "/\u{1b}[2J".repeat(1000);
+        let message = beyond(&rule(&["*"], &[&path])).to_string();
+        assert!(
+            !message.contains('\u{1b}') && message.len() < 2000,
+            "{message}"
+        );
     }
 
     #[test]

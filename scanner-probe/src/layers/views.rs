@@ -169,10 +169,9 @@ impl Layers {
         self.inodes.get_mut(id).astray |= led_below;
         if self.inodes.is_directory(id) {
             if led_below {
-                let before = self.former.astray.insert(id, name.to_vec());
-                if before.is_none() {
-                    self.former.remembered.add(name)?;
-                }
+                // Also where a number is used again: a layer could otherwise replace short names by long ones without end.
+                self.former.remembered.add(name)?;
+                self.former.astray.insert(id, name.to_vec());
             }
             if layer.gone.contains(path) {
                 self.differs(path);

@@ -30,7 +30,7 @@ use scanner_probe::Tree as _;
 const LEGAL: u64 = 5000;
 /// Stacks that are mounted as an overlay.
 const OVERLAYS: u64 = 1000;
-/// What the stacks of an ordinary run start from: a change of the code decides whether it passes, not the time.
+/// Seed of an ordinary run. It is fixed, so that only a change of the code changes the result.
 const SEED: u64 = 1;
 /// Longest for the stacks of one test.
 const TIME: Duration = Duration::from_mins(5);
