@@ -87,12 +87,13 @@ pub struct AgentInfo {
 }
 
 impl Inventory {
-    /// How completely each section was collected.
+    /// How completely each section was collected; for `env` also what could not be read of the first process's.
     pub fn coverage(&self) -> BTreeMap<Section, Coverage> {
-        Section::ALL
-            .iter()
-            .map(|s| (*s, self.section_coverage(*s)))
-            .collect()
+        let of = |section: &Section| match section {
+            Section::Env => self.with_unread_process_env().coverage(),
+            other => self.section_coverage(*other),
+        };
+        Section::ALL.iter().map(|s| (*s, of(s))).collect()
     }
 
     /// How completely one section was collected.

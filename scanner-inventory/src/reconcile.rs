@@ -12,6 +12,8 @@ const NOT_SEEN: &str = "the container's specification sets it, and the environme
 /// The same for variables whose names are not known.
 const LEFT_OUT: &str =
     "the environment that was read may be without them; an exec into the container gets them";
+/// The item of a gap where nothing could be read of that environment.
+const FIRST_PROCESS: &str = "environment of the container's first process";
 /// What each container of a pod has in its environment, unless a process cleared it.
 const ALWAYS: [&str; 2] = ["HOSTNAME", "KUBERNETES_SERVICE_HOST"];
 
@@ -99,6 +101,28 @@ impl Inventory {
             let more = more.into_iter().filter(|one| !data.contains(one));
             let more: Vec<EnvVar> = more.collect();
             data.extend(more);
+        }
+    }
+}
+
+impl Inventory {
+    /// The environment with what could not be read of the container's first process as gaps.
+    pub(crate) fn with_unread_process_env(&self) -> Collected<()> {
+        let env = match &self.env {
+            Collected::Complete { .. } => Collected::Complete { data: () },
+            Collected::Partial { gaps, .. } => Collected::with_gaps((), gaps.clone()),
+            Collected::Unavailable { reason } => Collected::Unavailable {
+                reason: reason.clone(),
+            },
+            Collected::NotRequested => Collected::NotRequested,
+        };
+        match &self.process_env {
+            Collected::Partial { gaps, .. } => env.and_gaps(gaps.clone()),
+            Collected::Unavailable { reason } => {
+                let gap = Gap::new(GapKind::NotReadable).of_item(FIRST_PROCESS);
+                env.and_gaps(gap.with_note(reason).into())
+            }
+            Collected::Complete { .. } | Collected::NotRequested => env,
         }
     }
 }
@@ -288,6 +312,30 @@ mod tests {
         };
         found.join_process_env();
         assert_eq!(found.env, Collected::NotRequested);
+    }
+
+    #[test]
+    fn what_was_not_read_of_the_first_process_is_in_the_coverage() {
+        let gap = Gap::new(GapKind::NotReadable).at("/proc/1/environ");
+        let unread = [
+            Collected::Partial {
+                data: seen(&[]),
+                gaps: gap.into(),
+            },
+            Collected::Unavailable {
+                reason: "hidden".into(),
+            },
+        ];
+        for process_env in unread {
+            let mut found = inventory(&["A"], Collected::Complete { data: seen(&["A"]) });
+            found.process_env = process_env;
+            found.join_process_env();
+            let complete = found.section_coverage(crate::Section::Env);
+            assert_eq!(complete, Coverage::Complete);
+            let coverage = found.coverage();
+            let env = coverage.get(&crate::Section::Env);
+            assert!(matches!(env, Some(Coverage::Partial { .. })), "{env:?}");
+        }
     }
 
     #[test]

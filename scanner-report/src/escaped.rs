@@ -3,6 +3,7 @@
 use scanner_core::{
     escape::visible,
     finding::{CheckResult, Severity},
+    inventory::Section,
     report::view::View,
 };
 
@@ -53,8 +54,20 @@ pub(crate) fn limits(result: &CheckResult) -> Vec<String> {
             "{count} paths or items that it asks for were not read"
         )),
     };
-    let what = what.map(|what| format!("{what}: see the coverage gaps"));
-    what.into_iter().chain(changed).collect()
+    // A limit about a section repeats its gaps, which the report lists once.
+    let (of_sections, others): (Vec<String>, Vec<String>) =
+        result.limits.iter().cloned().partition(|limit| {
+            let section = limit.split_once(": ").map(|(section, _)| section);
+            section.is_some_and(|name| Section::ALL.iter().any(|known| known.name() == name))
+        });
+    let place = if of_sections.is_empty() {
+        ""
+    } else {
+        ": see the coverage gaps"
+    };
+    let what = what.map(|what| what + place);
+    let others = visible_all(&others);
+    what.into_iter().chain(changed).chain(others).collect()
 }
 
 /// The note that the evidence of a result may have changed in the container since, if it may have.
@@ -106,4 +119,28 @@ pub(crate) fn of_them(view: &View<'_>) -> String {
 /// A JSON document of another standard.
 pub(crate) fn pretty(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::finding::Severity;
+
+    use super::*;
+
+    #[test]
+    fn a_limit_that_is_no_gap_of_a_section_is_shown_beside_what_was_not_read() {
+        let mut result = CheckResult::new("a", "A", Severity::High);
+        result.not_read = 2;
+        result.limits = vec!["capabilities of /bin/a were not compared: why".into()];
+        let shown = limits(&result);
+        assert_eq!(shown.len(), 2, "{shown:?}");
+        assert!(
+            !shown[0].contains("coverage gaps") && shown[1].contains("/bin/a"),
+            "{shown:?}"
+        );
+        result.limits.push("files: /root: not readable".into());
+        let shown = limits(&result);
+        assert_eq!(shown.len(), 2, "{shown:?}");
+        assert!(shown[0].contains("coverage gaps"), "{shown:?}");
+    }
 }

@@ -58,7 +58,10 @@ async fn what_an_entrypoint_exports_is_seen_by_every_strategy_or_not_passed() {
         );
         assert_eq!(seen["limits"], json!([]), "{seen}");
     }
-    let hidden = result(&site.run(&asked("other")).await);
+    let output = site.run(&asked("other")).await;
+    let coverage = output.json()["coverage"].to_string();
+    assert!(coverage.contains("/proc/1/environ"), "{coverage}");
+    let hidden = result(&output);
     assert_eq!(hidden["status"], "pass", "{hidden}");
     let limits = hidden["limits"].to_string();
     assert!(limits.contains("/proc/1/environ: not readable"), "{hidden}");
