@@ -94,7 +94,7 @@ impl Wanted {
         };
         match prepared {
             Ok(prepared) => Ok(prepared),
-            // The plan of what is refused has the strategy, which names the rights.
+            // The plan of the refused scan names the strategy, and the strategy decides which rights the scan needs.
             Err(PrepareError::Forbidden(missing)) => {
                 let plans = Box::pin(self.plan_in(segment, target)).await;
                 let plans = plans.unwrap_or_default();

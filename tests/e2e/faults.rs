@@ -305,7 +305,7 @@ pub(crate) async fn every_call(way: &Way) {
     for (wrong, output) in &wrong {
         eprintln!("{wrong}: {output:?}");
     }
-    // Long outputs come first: what is wrong is read at the end.
+    // The long outputs come first, so that the log ends with what is wrong.
     let wrong: Vec<&String> = wrong.iter().map(|(wrong, _)| wrong).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     // What was not shown to be gone, the lease removes.
